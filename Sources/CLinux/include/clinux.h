@@ -1,0 +1,65 @@
+#pragma once
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+
+#include "guarded_access.h"
+#include "kvm.h"
+#include "threads.h"
+
+// System calls as Swift can call them: the result, or a negated errno.
+
+/// ioctl(2), which is variadic and therefore not imported.
+static inline long cl_ioctl(int descriptor, unsigned long request, unsigned long argument) {
+    int result = ioctl(descriptor, request, argument);
+    return result < 0 ? -errno : result;
+}
+
+/// mmap(2): the address, or NULL with the negated errno in `error`.
+static inline void *cl_mmap(void *hint, size_t size, int protection, int flags, int descriptor, off_t offset,
+                            int *error) {
+    void *address = mmap(hint, size, protection, flags, descriptor, offset);
+    if (address == MAP_FAILED) {
+        *error = -errno;
+        return NULL;
+    }
+    *error = 0;
+    return address;
+}
+
+static inline int cl_munmap(void *address, size_t size) {
+    return munmap(address, size) < 0 ? -errno : 0;
+}
+
+static inline int cl_mprotect(void *address, size_t size, int protection) {
+    return mprotect(address, size, protection) < 0 ? -errno : 0;
+}
+
+static inline int cl_madvise(void *address, size_t size, int advice) {
+    return madvise(address, size, advice) < 0 ? -errno : 0;
+}
+
+static inline int cl_eventfd(unsigned int count) {
+    int descriptor = eventfd(count, EFD_CLOEXEC | EFD_NONBLOCK);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+static inline int cl_epoll_create(void) {
+    int descriptor = epoll_create1(EPOLL_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+/// epoll_ctl(2) with a 64-bit key as the event's data.
+static inline int cl_epoll_ctl(int epoll, int operation, int descriptor, uint32_t events, uint64_t key) {
+    struct epoll_event event = {.events = events, .data.u64 = key};
+    return epoll_ctl(epoll, operation, descriptor, &event) < 0 ? -errno : 0;
+}

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/kvm.h>
+#include <linux/kvm_para.h>
+
+// ioctl numbers: macros with casts and sizeof do not reach Swift.
+static const unsigned long CL_KVM_GET_API_VERSION = KVM_GET_API_VERSION;
+static const unsigned long CL_KVM_CREATE_VM = KVM_CREATE_VM;
+static const unsigned long CL_KVM_CHECK_EXTENSION = KVM_CHECK_EXTENSION;
+static const unsigned long CL_KVM_GET_VCPU_MMAP_SIZE = KVM_GET_VCPU_MMAP_SIZE;
+static const unsigned long CL_KVM_GET_SUPPORTED_CPUID = KVM_GET_SUPPORTED_CPUID;
+static const unsigned long CL_KVM_CREATE_VCPU = KVM_CREATE_VCPU;
+static const unsigned long CL_KVM_SET_USER_MEMORY_REGION = KVM_SET_USER_MEMORY_REGION;
+static const unsigned long CL_KVM_SET_TSS_ADDR = KVM_SET_TSS_ADDR;
+static const unsigned long CL_KVM_SET_IDENTITY_MAP_ADDR = KVM_SET_IDENTITY_MAP_ADDR;
+static const unsigned long CL_KVM_CREATE_IRQCHIP = KVM_CREATE_IRQCHIP;
+static const unsigned long CL_KVM_IRQ_LINE = KVM_IRQ_LINE;
+static const unsigned long CL_KVM_IRQFD = KVM_IRQFD;
+static const unsigned long CL_KVM_IOEVENTFD = KVM_IOEVENTFD;
+static const unsigned long CL_KVM_ENABLE_CAP = KVM_ENABLE_CAP;
+static const unsigned long CL_KVM_RUN = KVM_RUN;
+static const unsigned long CL_KVM_GET_REGS = KVM_GET_REGS;
+static const unsigned long CL_KVM_SET_REGS = KVM_SET_REGS;
+static const unsigned long CL_KVM_GET_SREGS = KVM_GET_SREGS;
+static const unsigned long CL_KVM_SET_SREGS = KVM_SET_SREGS;
+static const unsigned long CL_KVM_SET_MSRS = KVM_SET_MSRS;
+static const unsigned long CL_KVM_SET_CPUID2 = KVM_SET_CPUID2;
+static const unsigned long CL_KVM_GET_MP_STATE = KVM_GET_MP_STATE;
+static const unsigned long CL_KVM_SET_MP_STATE = KVM_SET_MP_STATE;
+static const unsigned long CL_KVM_GET_LAPIC = KVM_GET_LAPIC;
+static const unsigned long CL_KVM_SET_LAPIC = KVM_SET_LAPIC;
+
+enum { CL_CPUID_ENTRIES = 256, CL_MSR_ENTRIES = 16 };
+
+/// struct kvm_cpuid2 with room for its entries: a flexible array member is not imported.
+struct cl_cpuid {
+    uint32_t nent;
+    uint32_t padding;
+    struct kvm_cpuid_entry2 entries[CL_CPUID_ENTRIES];
+};
+
+/// struct kvm_msrs with room for its entries.
+struct cl_msrs {
+    uint32_t nmsrs;
+    uint32_t pad;
+    struct kvm_msr_entry entries[CL_MSR_ENTRIES];
+};
+
+_Static_assert(offsetof(struct cl_cpuid, entries) == sizeof(struct kvm_cpuid2), "as the kernel lays it out");
+_Static_assert(offsetof(struct cl_msrs, entries) == sizeof(struct kvm_msrs), "as the kernel lays it out");

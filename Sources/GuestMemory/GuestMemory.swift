@@ -1,0 +1,144 @@
+import CLinux
+import Host
+import SystemPackage
+
+/// The guest-physical address space: every region of memory that the guest may have, and checked access to it.
+///
+/// The guest changes this memory at any time, so nothing here hands out plain Swift memory: bytes are copied, and
+/// each scalar is read or written by exactly one instruction. An access never crashes the process: unplugged,
+/// truncated and unmapped memory is an error. `installProcessHandlers()` must have been called before.
+public final class GuestMemory: @unchecked Sendable {
+    // Sendable: immutable after init; what the pointers lead to is shared with the guest, and accessed by shims only.
+
+    /// The regions, in the order of their addresses.
+    public let regions: [GuestMemoryRegion]
+
+    private struct Extent {
+        let start: UInt64
+        let end: UInt64
+        let base: UnsafeMutableRawPointer
+    }
+
+    /// The same as `regions`, without references to count on each access.
+    private let extents: [Extent]
+
+    /// - Precondition: the regions do not overlap.
+    public init(regions: [GuestMemoryRegion]) {
+        self.regions = regions.sorted { $0.start < $1.start }
+        unsafe extents = self.regions.map { region in
+            unsafe Extent(
+                start: region.addresses.lowerBound, end: region.addresses.upperBound, base: region.mapping.base)
+        }
+        for (left, right) in zip(self.regions, self.regions.dropFirst()) {
+            precondition(left.addresses.upperBound <= right.addresses.lowerBound, "regions overlap")
+        }
+    }
+
+    /// Installs what accesses to guest memory need in this process: handlers of SIGSEGV and SIGBUS, which pass on
+    /// what is not theirs to the handlers that were there. Calling it again does nothing.
+    public static func installProcessHandlers() throws(SystemCallError) {
+        let result = cl_install_fault_handlers()
+        if result < 0 {
+            throw SystemCallError("sigaction", Errno(rawValue: -result), subject: "SIGSEGV, SIGBUS")
+        }
+    }
+
+    /// A part of one region, looked up once for many accesses.
+    ///
+    /// - Throws: `unmapped` where the bytes do not all lie in one region.
+    public func slice(at address: GuestAddress, count: UInt64) throws(GuestMemoryError) -> GuestMemorySlice {
+        let (pointer, available) = unsafe try locate(address, count: count)
+        guard available >= count else { throw .unmapped(address, count: count) }
+        return unsafe GuestMemorySlice(memory: self, start: address, base: pointer, count: count)
+    }
+
+    /// Whether all of the bytes belong to regions of guest memory, accessible or not.
+    public func contains(_ address: GuestAddress, count: UInt64) -> Bool {
+        (try? forEachPart(of: address, count: count) { _, _, _ in 0 }) != nil
+    }
+
+    /// Copies bytes out of guest memory.
+    public func read(at address: GuestAddress, into bytes: inout MutableRawSpan) throws(GuestMemoryError) {
+        let count = UInt64(bytes.byteCount)
+        try unsafe bytes.withUnsafeMutableBytes { (buffer) throws(GuestMemoryError) in
+            guard let to = buffer.baseAddress else { return }
+            try unsafe forEachPart(of: address, count: count) { pointer, offset, length in
+                unsafe cl_guarded_copy(to + offset, pointer, length)
+            }
+        }
+    }
+
+    /// Copies bytes out of guest memory, into a fresh array.
+    public func read(_ count: Int, at address: GuestAddress) throws(GuestMemoryError) -> [UInt8] {
+        guard contains(address, count: UInt64(count)) else { throw .unmapped(address, count: UInt64(count)) }
+        var bytes = [UInt8](repeating: 0, count: count)
+        var span = bytes.mutableSpan
+        var rawSpan = span.mutableBytes
+        try read(at: address, into: &rawSpan)
+        return bytes
+    }
+
+    /// Copies bytes into guest memory. After an error some of them may have been written.
+    public func write(_ bytes: RawSpan, at address: GuestAddress) throws(GuestMemoryError) {
+        let count = UInt64(bytes.byteCount)
+        try unsafe bytes.withUnsafeBytes { (buffer) throws(GuestMemoryError) in
+            guard let from = buffer.baseAddress else { return }
+            try unsafe forEachPart(of: address, count: count) { pointer, offset, length in
+                unsafe cl_guarded_copy(pointer, from + offset, length)
+            }
+        }
+    }
+
+    /// Copies bytes into guest memory. After an error some of them may have been written.
+    public func write(_ bytes: [UInt8], at address: GuestAddress) throws(GuestMemoryError) {
+        try write(bytes.span.bytes, at: address)
+    }
+
+    /// Fills guest memory with one byte.
+    public func fill(
+        at address: GuestAddress, count: UInt64, with byte: UInt8 = 0
+    ) throws(GuestMemoryError) {
+        try unsafe forEachPart(of: address, count: count) { pointer, _, length in
+            unsafe cl_guarded_fill(pointer, byte, length)
+        }
+    }
+
+    /// Calls the body with each part of a range that lies in one region; the body returns how many bytes it failed
+    /// to access.
+    private func forEachPart(
+        of address: GuestAddress, count: UInt64, _ body: (UnsafeMutableRawPointer, _ offset: Int, _ length: Int) -> Int
+    ) throws(GuestMemoryError) {
+        var done: UInt64 = 0
+        while done < count {
+            guard let current = address.advanced(by: done) else { throw .unmapped(address, count: count) }
+            let (pointer, available) = unsafe try locate(current, count: count - done)
+            let length = min(available, count - done)
+            guard unsafe body(pointer, Int(done), Int(length)) == 0 else {
+                throw .inaccessible(address, count: count)
+            }
+            done += length
+        }
+    }
+
+    /// The host address of a guest-physical one, and how many bytes follow in its region.
+    private func locate(
+        _ address: GuestAddress, count: UInt64
+    ) throws(GuestMemoryError) -> (UnsafeMutableRawPointer, UInt64) {
+        var low = 0
+        var high = unsafe extents.count
+        while low < high {
+            let middle = (low + high) / 2
+            if unsafe extents[middle].end <= address.rawValue {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        guard unsafe low < extents.count, unsafe extents[low].start <= address.rawValue else {
+            throw .unmapped(address, count: count)
+        }
+        let extent = unsafe extents[low]
+        let offset = unsafe address.rawValue - extent.start
+        return unsafe (extent.base + Int(offset), extent.end - address.rawValue)
+    }
+}
