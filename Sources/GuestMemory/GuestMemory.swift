@@ -7,13 +7,13 @@ import SystemPackage
 /// The guest changes this memory at any time, so nothing here hands out plain Swift memory: bytes are copied, and
 /// each scalar is read or written by exactly one instruction. An access never crashes the process: unplugged,
 /// truncated and unmapped memory is an error. `installProcessHandlers()` must have been called before.
-public final class GuestMemory: @unchecked Sendable {
+@safe public final class GuestMemory: @unchecked Sendable {
     // Sendable: immutable after init; what the pointers lead to is shared with the guest, and accessed by shims only.
 
     /// The regions, in the order of their addresses.
     public let regions: [GuestMemoryRegion]
 
-    private struct Extent {
+    @unsafe private struct Extent {
         let start: UInt64
         let end: UInt64
         let base: UnsafeMutableRawPointer
@@ -47,14 +47,22 @@ public final class GuestMemory: @unchecked Sendable {
     ///
     /// - Throws: `unmapped` where the bytes do not all lie in one region.
     public func slice(at address: GuestAddress, count: UInt64) throws(GuestMemoryError) -> GuestMemorySlice {
-        let (pointer, available) = unsafe try locate(address, count: count)
-        guard available >= count else { throw .unmapped(address, count: count) }
+        guard let (pointer, available) = unsafe locate(address), available >= count else {
+            throw .unmapped(address, count: count)
+        }
         return unsafe GuestMemorySlice(memory: self, start: address, base: pointer, count: count)
     }
 
     /// Whether all of the bytes belong to regions of guest memory, accessible or not.
     public func contains(_ address: GuestAddress, count: UInt64) -> Bool {
-        (try? forEachPart(of: address, count: count) { _, _, _ in 0 }) != nil
+        var done: UInt64 = 0
+        while done < count {
+            guard let current = address.advanced(by: done), let (_, available) = unsafe locate(current) else {
+                return false
+            }
+            done += min(available, count - done)
+        }
+        return true
     }
 
     /// Copies bytes out of guest memory.
@@ -73,7 +81,7 @@ public final class GuestMemory: @unchecked Sendable {
         guard contains(address, count: UInt64(count)) else { throw .unmapped(address, count: UInt64(count)) }
         var bytes = [UInt8](repeating: 0, count: count)
         var span = bytes.mutableSpan
-        var rawSpan = span.mutableBytes
+        var rawSpan = unsafe span.mutableBytes
         try read(at: address, into: &rawSpan)
         return bytes
     }
@@ -91,7 +99,7 @@ public final class GuestMemory: @unchecked Sendable {
 
     /// Copies bytes into guest memory. After an error some of them may have been written.
     public func write(_ bytes: [UInt8], at address: GuestAddress) throws(GuestMemoryError) {
-        try write(bytes.span.bytes, at: address)
+        try write(unsafe bytes.span.bytes, at: address)
     }
 
     /// Fills guest memory with one byte.
@@ -104,14 +112,13 @@ public final class GuestMemory: @unchecked Sendable {
     }
 
     /// Calls the body with each part of a range that lies in one region; the body returns how many bytes it failed
-    /// to access.
+    /// to access. The body is not called at all where a part of the range is unmapped.
     private func forEachPart(
         of address: GuestAddress, count: UInt64, _ body: (UnsafeMutableRawPointer, _ offset: Int, _ length: Int) -> Int
     ) throws(GuestMemoryError) {
+        guard contains(address, count: count) else { throw .unmapped(address, count: count) }
         var done: UInt64 = 0
-        while done < count {
-            guard let current = address.advanced(by: done) else { throw .unmapped(address, count: count) }
-            let (pointer, available) = unsafe try locate(current, count: count - done)
+        while done < count, let (pointer, available) = unsafe locate(GuestAddress(address.rawValue + done)) {
             let length = min(available, count - done)
             guard unsafe body(pointer, Int(done), Int(length)) == 0 else {
                 throw .inaccessible(address, count: count)
@@ -120,10 +127,9 @@ public final class GuestMemory: @unchecked Sendable {
         }
     }
 
-    /// The host address of a guest-physical one, and how many bytes follow in its region.
-    private func locate(
-        _ address: GuestAddress, count: UInt64
-    ) throws(GuestMemoryError) -> (UnsafeMutableRawPointer, UInt64) {
+    /// The host address of a guest-physical one, and how many bytes follow in its region; nil for
+    /// an address in no region.
+    private func locate(_ address: GuestAddress) -> (UnsafeMutableRawPointer, UInt64)? {
         var low = 0
         var high = unsafe extents.count
         while low < high {
@@ -135,7 +141,7 @@ public final class GuestMemory: @unchecked Sendable {
             }
         }
         guard unsafe low < extents.count, unsafe extents[low].start <= address.rawValue else {
-            throw .unmapped(address, count: count)
+            return nil
         }
         let extent = unsafe extents[low]
         let offset = unsafe address.rawValue - extent.start

@@ -4,7 +4,7 @@ import CLinux
 ///
 /// Offsets are in bytes from its start and are checked. Little-endian scalars are read and written by exactly one
 /// instruction; an aligned load is an acquire, an aligned store a release.
-public struct GuestMemorySlice: @unchecked Sendable {
+@safe public struct GuestMemorySlice: @unchecked Sendable {
     // Sendable: immutable; the memory behind it is accessed by shims only. Keeping `memory` keeps the pointer valid.
 
     private let memory: GuestMemory

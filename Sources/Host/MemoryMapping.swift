@@ -5,7 +5,7 @@ import SystemPackage
 ///
 /// Memory is private and anonymous. It counts against the host only where it is touched, is left out of core dumps
 /// and of forked children, and may be backed by transparent huge pages.
-public struct MemoryMapping: ~Copyable, @unchecked Sendable {
+@safe public struct MemoryMapping: ~Copyable, @unchecked Sendable {
     // Sendable: the address and size never change, and what the memory holds is shared with a guest anyway, so each
     // access goes through shims that expect it to change underneath them.
 
@@ -54,7 +54,7 @@ public struct MemoryMapping: ~Copyable, @unchecked Sendable {
         guard let start = unsafe cl_mmap(nil, length, protection.flags, flags, -1, 0, &error) else {
             throw SystemCallError("mmap", Errno(rawValue: -error), subject: "\(size) bytes of memory")
         }
-        let address = unsafe UInt64(UInt(bitPattern: start))
+        let address = UInt64(UInt(bitPattern: start))
         let head = (offset &- address) & (alignment - 1)
         let tail = alignment - head
         if head > 0 {
