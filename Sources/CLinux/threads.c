@@ -58,6 +58,10 @@ int cl_kick_signal(void) {
     return SIGRTMIN;
 }
 
+int cl_kick_thread(pthread_t thread) {
+    return pthread_kill(thread, cl_kick_signal());
+}
+
 static struct sigaction previous_kick;
 
 static void handle_kick(int signal, siginfo_t *info, void *context) {

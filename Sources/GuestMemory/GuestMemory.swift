@@ -127,6 +127,16 @@ import SystemPackage
         }
     }
 
+    /// The host address of the byte `done` bytes into a range, and how many follow it in its region.
+    func part(
+        of address: GuestAddress, count: UInt64, after done: UInt64
+    ) throws(GuestMemoryError) -> (UnsafeMutableRawPointer, UInt64) {
+        guard let current = address.advanced(by: done), let found = unsafe locate(current) else {
+            throw .unmapped(address, count: count)
+        }
+        return unsafe found
+    }
+
     /// The host address of a guest-physical one, and how many bytes follow in its region; nil for
     /// an address in no region.
     private func locate(_ address: GuestAddress) -> (UnsafeMutableRawPointer, UInt64)? {

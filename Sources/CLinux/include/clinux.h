@@ -12,8 +12,13 @@
 #include <sys/timerfd.h>
 #include <sys/un.h>
 
+#include <time.h>
+#include <unistd.h>
+
 #include "guarded_access.h"
 #include "kvm.h"
+#include "signals.h"
+#include "terminal.h"
 #include "threads.h"
 
 // System calls as Swift can call them: the result, or a negated errno.
@@ -63,3 +68,49 @@ static inline int cl_epoll_ctl(int epoll, int operation, int descriptor, uint32_
     struct epoll_event event = {.events = events, .data.u64 = key};
     return epoll_ctl(epoll, operation, descriptor, &event) < 0 ? -errno : 0;
 }
+
+/// A ready descriptor, as epoll_wait(2) reports it; struct epoll_event is packed, which Swift does not import well.
+struct cl_epoll_event {
+    uint64_t key;
+    uint32_t events;
+};
+
+enum { CL_EPOLL_BATCH = 32 };
+
+/// epoll_wait(2) of at most CL_EPOLL_BATCH events; a negative timeout waits for ever.
+int cl_epoll_wait(int epoll, struct cl_epoll_event *events, int timeout_milliseconds);
+
+/// Nanoseconds of CLOCK_MONOTONIC.
+static inline uint64_t cl_monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static inline long cl_read(int descriptor, void *buffer, size_t count) {
+    ssize_t result = read(descriptor, buffer, count);
+    return result < 0 ? -errno : result;
+}
+
+static inline long cl_pread(int descriptor, void *buffer, size_t count, uint64_t offset) {
+    ssize_t result = pread(descriptor, buffer, count, (off_t)offset);
+    return result < 0 ? -errno : result;
+}
+
+static inline long cl_write(int descriptor, const void *buffer, size_t count) {
+    ssize_t result = write(descriptor, buffer, count);
+    return result < 0 ? -errno : result;
+}
+
+/// A connected pair of stream sockets, close-on-exec and non-blocking. 0 or a negated errno.
+static inline int cl_socket_pair(int *first, int *second) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+        return -errno;
+    *first = pair[0];
+    *second = pair[1];
+    return 0;
+}
+
+/// accept4(2), close-on-exec and non-blocking.
+int cl_accept(int listener);

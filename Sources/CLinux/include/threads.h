@@ -12,6 +12,9 @@ int cl_thread_create(pthread_t *thread, const char *name, size_t stack_size, int
 /// The signal that makes a vCPU thread leave KVM_RUN.
 int cl_kick_signal(void);
 
+/// Sends the kick signal to a thread of this process. 0 or an errno, as pthread_kill(3) returns it.
+int cl_kick_thread(pthread_t thread);
+
 /// Installs the (empty) handler of the kick signal; what was there before is called after it. Idempotent.
 /// 0, or a negated errno.
 int cl_install_kick_handler(void);

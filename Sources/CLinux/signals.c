@@ -1,0 +1,30 @@
+#define _GNU_SOURCE
+#include "signals.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+int cl_signal_descriptor(const int *signals, int count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < count; i++)
+        sigaddset(&set, signals[i]);
+    int result = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (result != 0)
+        return -result;
+    int descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int cl_next_signal(int descriptor) {
+    struct signalfd_siginfo info;
+    ssize_t result = read(descriptor, &info, sizeof info);
+    return result == sizeof info ? (int)info.ssi_signo : result < 0 ? -errno : -EIO;
+}
+
+void cl_ignore_broken_pipes(void) {
+    signal(SIGPIPE, SIG_IGN);
+}

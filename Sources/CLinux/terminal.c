@@ -1,0 +1,68 @@
+#define _GNU_SOURCE
+#include "terminal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
+
+static int terminal = -1;
+static volatile sig_atomic_t raw;
+static struct termios former;
+
+// Signals that end a process with a fault of its own or of its user; those that ask it to end are read from a
+// descriptor instead.
+static const int deadly[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ, SIGALRM,
+                             SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF};
+
+void cl_terminal_restore(void) {
+    if (raw) {
+        raw = 0;
+        tcsetattr(terminal, TCSANOW, &former);
+    }
+}
+
+static void restore_and_die(int signal_number) {
+    int saved = errno;
+    cl_terminal_restore();
+    // SA_RESETHAND has brought the default action back.
+    raise(signal_number);
+    errno = saved;
+}
+
+static void install(void) {
+    static bool installed;
+    if (installed)
+        return;
+    installed = true;
+    atexit(cl_terminal_restore);
+    for (unsigned i = 0; i < sizeof deadly / sizeof *deadly; i++) {
+        struct sigaction former_action;
+        // What somebody else handles is theirs.
+        if (sigaction(deadly[i], NULL, &former_action) == 0 && former_action.sa_handler == SIG_DFL) {
+            struct sigaction action = {.sa_handler = restore_and_die, .sa_flags = SA_RESETHAND | SA_NODEFER};
+            sigemptyset(&action.sa_mask);
+            sigaction(deadly[i], &action, NULL);
+        }
+    }
+}
+
+int cl_terminal_make_raw(int descriptor) {
+    struct termios mode;
+    if (tcgetattr(descriptor, &mode) < 0)
+        return -errno;
+    if (!raw) {
+        former = mode;
+        terminal = descriptor;
+    }
+    install();
+    cfmakeraw(&mode);
+    // Output keeps its processing: messages of the VMM itself end in plain line feeds.
+    mode.c_oflag |= former.c_oflag & OPOST;
+    mode.c_cc[VMIN] = 1;
+    mode.c_cc[VTIME] = 0;
+    raw = 1;
+    return tcsetattr(terminal, TCSANOW, &mode) < 0 ? -errno : 0;
+}

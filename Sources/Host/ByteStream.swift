@@ -1,0 +1,54 @@
+import CLinux
+import SystemPackage
+
+/// Reads and writes of a descriptor that does not block, with the cases that a caller tells apart.
+public enum ByteStream {
+    /// What a read brought.
+    public enum ReadResult: Sendable, Equatable {
+        case bytes([UInt8])
+        /// Nothing now.
+        case wouldBlock
+        /// The peer is gone, or the end of the file is reached.
+        case end
+    }
+
+    /// Reads at most `limit` bytes.
+    ///
+    /// - Throws: `SystemCallError` for any failure but EAGAIN, EINTR, and those by which a peer ends (EIO of a
+    ///   terminal, ECONNRESET).
+    public static func read(_ descriptor: FileDescriptor, limit: Int = 4096) throws(SystemCallError) -> ReadResult {
+        var bytes = [UInt8](repeating: 0, count: limit)
+        let count = unsafe cl_read(descriptor.rawValue, &bytes, limit)
+        switch count {
+        case 1...:
+            bytes.removeLast(limit - count)
+            return .bytes(bytes)
+        case 0, -Int(EIO), -Int(ECONNRESET): return .end
+        case -Int(EAGAIN), -Int(EINTR): return .wouldBlock
+        default: throw SystemCallError("read", Errno(rawValue: CInt(-count)))
+        }
+    }
+
+    /// Writes as many bytes as the descriptor takes; returns how many, 0 where it would block.
+    ///
+    /// - Throws: `SystemCallError` for any failure but EAGAIN and EINTR.
+    public static func write(_ descriptor: FileDescriptor, _ bytes: ArraySlice<UInt8>) throws(SystemCallError) -> Int {
+        let count = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe cl_write(descriptor.rawValue, buffer.baseAddress, buffer.count)
+        }
+        switch count {
+        case 0...: return count
+        case -Int(EAGAIN), -Int(EINTR): return 0
+        default: throw SystemCallError("write", Errno(rawValue: CInt(-count)))
+        }
+    }
+}
+
+/// Two connected descriptors, close-on-exec and non-blocking (`socketpair(2)`).
+public func makeByteChannel() throws(SystemCallError) -> (FileDescriptor, FileDescriptor) {
+    var first: CInt = -1
+    var second: CInt = -1
+    let result = unsafe cl_socket_pair(&first, &second)
+    guard result == 0 else { throw SystemCallError("socketpair", Errno(rawValue: -result)) }
+    return (FileDescriptor(rawValue: first), FileDescriptor(rawValue: second))
+}

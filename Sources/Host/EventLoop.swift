@@ -1,0 +1,134 @@
+import CLinux
+import SystemPackage
+
+/// Waits for descriptors and timers, and calls the handlers registered for them (`epoll(7)`).
+///
+/// A loop and all that its handlers touch belong to one thread. Other threads reach it through a `Mailbox`.
+public final class EventLoop {
+    /// Names a registered descriptor or a timer.
+    public struct Token: Hashable, Sendable {
+        fileprivate let key: UInt64
+    }
+
+    /// What a handler is told about its descriptor.
+    public struct Readiness: OptionSet, Sendable {
+        public let rawValue: UInt32
+        public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+        public static let readable = Readiness(rawValue: 0x001)  // EPOLLIN
+        public static let writable = Readiness(rawValue: 0x004)  // EPOLLOUT
+        /// The descriptor is in error, or its peer is gone; always reported.
+        public static let closed = Readiness(rawValue: 0x018)  // EPOLLERR | EPOLLHUP
+    }
+
+    public typealias Handler = (Readiness) -> Void
+
+    private struct Registration {
+        let descriptor: FileDescriptor
+        let handler: Handler
+    }
+
+    private struct Timer {
+        let deadline: MonotonicInstant
+        let key: UInt64
+        let action: () -> Void
+    }
+
+    private let epoll: OwnedFileDescriptor
+    private var registrations: [UInt64: Registration] = [:]
+    /// In the order of their deadlines: there are only ever a few.
+    private var timers: [Timer] = []
+    private var nextKey: UInt64 = 1
+    private var isStopping = false
+
+    /// - Throws: `SystemCallError` (EMFILE, ENFILE, ENOMEM).
+    public init() throws(SystemCallError) {
+        epoll = try OwnedFileDescriptor(result: Int(cl_epoll_create()), of: "epoll_create1")
+    }
+
+    /// Calls the handler whenever the descriptor is ready (level-triggered), until it is removed.
+    ///
+    /// - Throws: `SystemCallError`: EPERM for a descriptor that is always ready, such as a regular file's.
+    public func add(
+        _ descriptor: FileDescriptor, _ interest: Readiness, _ handler: @escaping Handler
+    ) throws(SystemCallError) -> Token {
+        let key = nextKey
+        nextKey += 1
+        try control(EPOLL_CTL_ADD, descriptor, interest, key)
+        registrations[key] = Registration(descriptor: descriptor, handler: handler)
+        return Token(key: key)
+    }
+
+    /// Changes what a registered descriptor is waited for.
+    public func modify(_ token: Token, _ interest: Readiness) throws(SystemCallError) {
+        guard let registration = registrations[token.key] else { return }
+        try control(EPOLL_CTL_MOD, registration.descriptor, interest, token.key)
+    }
+
+    /// Forgets a descriptor; its handler is not called again. To be called before the descriptor is closed.
+    public func remove(_ token: Token) {
+        guard let registration = registrations.removeValue(forKey: token.key) else { return }
+        // It can only fail for a descriptor that is closed already, and then epoll has forgotten it too.
+        _ = cl_epoll_ctl(epoll.rawValue, EPOLL_CTL_DEL, registration.descriptor.rawValue, 0, 0)
+    }
+
+    /// Calls the action once, when that much time has passed.
+    @discardableResult
+    public func schedule(afterMilliseconds delay: UInt64, _ action: @escaping () -> Void) -> Token {
+        let timer = Timer(deadline: .now().advanced(byMilliseconds: delay), key: nextKey, action: action)
+        nextKey += 1
+        let position = timers.firstIndex { $0.deadline > timer.deadline } ?? timers.endIndex
+        timers.insert(timer, at: position)
+        return Token(key: timer.key)
+    }
+
+    /// Forgets a timer; its action is not called any more. Does nothing for one that is over.
+    public func cancel(_ token: Token) {
+        timers.removeAll { $0.key == token.key }
+    }
+
+    /// Serves descriptors and timers until `stop()`.
+    ///
+    /// - Throws: `SystemCallError` where epoll itself fails.
+    public func run() throws(SystemCallError) {
+        isStopping = false
+        while !isStopping {
+            try runOnce()
+        }
+    }
+
+    /// Makes `run()` return after the handler that calls it.
+    public func stop() {
+        isStopping = true
+    }
+
+    private func runOnce() throws(SystemCallError) {
+        var events = [cl_epoll_event](repeating: cl_epoll_event(), count: Int(CL_EPOLL_BATCH))
+        let count = unsafe cl_epoll_wait(epoll.rawValue, &events, timeout())
+        guard count >= 0 || count == -EINTR else {
+            throw SystemCallError("epoll_wait", Errno(rawValue: -count))
+        }
+        for event in events.prefix(Int(max(count, 0))) where !isStopping {
+            // A handler before this one may have removed it.
+            registrations[event.key]?.handler(Readiness(rawValue: event.events))
+        }
+        while !isStopping, let first = timers.first, first.deadline <= .now() {
+            timers.removeFirst()
+            first.action()
+        }
+    }
+
+    private func timeout() -> CInt {
+        guard let first = timers.first else { return -1 }
+        return CInt(clamping: MonotonicInstant.now().milliseconds(until: first.deadline))
+    }
+
+    private func control(
+        _ operation: CInt, _ descriptor: FileDescriptor, _ interest: Readiness, _ key: UInt64
+    ) throws(SystemCallError) {
+        let result = cl_epoll_ctl(epoll.rawValue, operation, descriptor.rawValue, interest.rawValue, key)
+        if result < 0 {
+            throw SystemCallError("epoll_ctl", Errno(rawValue: -result))
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import CLinux
+import SystemPackage
+
+/// The terminal that the process was started on, in raw mode: every key goes through as it is.
+///
+/// Its former mode comes back with `restore()`, at the end of the process, and when a signal kills the process that
+/// can be caught. There is one per process.
+public enum RawTerminal {
+    /// Whether the descriptor is a terminal.
+    public static func isTerminal(_ descriptor: FileDescriptor) -> Bool {
+        isatty(descriptor.rawValue) == 1
+    }
+
+    /// Puts the terminal into raw mode, or again after a stop and SIGCONT.
+    ///
+    /// - Throws: `SystemCallError` (ENOTTY).
+    public static func enter(_ descriptor: FileDescriptor) throws(SystemCallError) {
+        let result = cl_terminal_make_raw(descriptor.rawValue)
+        if result < 0 {
+            throw SystemCallError("tcsetattr", Errno(rawValue: -result))
+        }
+    }
+
+    /// Brings the former mode back.
+    public static func restore() {
+        cl_terminal_restore()
+    }
+}

@@ -1,0 +1,27 @@
+import CLinux
+import SystemPackage
+
+/// Signals to the process, read from a descriptor instead of interrupting it (`signalfd(2)`).
+public struct SignalDescriptor: ~Copyable, Sendable {
+    private let owned: OwnedFileDescriptor
+
+    /// The descriptor to wait for; valid as long as this value lives.
+    public var descriptor: FileDescriptor { owned.descriptor }
+
+    /// Blocks the signals in the calling thread and in those that it starts from now on.
+    public init(_ signals: [CInt]) throws(SystemCallError) {
+        owned = try OwnedFileDescriptor(
+            result: Int(unsafe cl_signal_descriptor(signals, CInt(signals.count))), of: "signalfd")
+    }
+
+    /// The number of the next signal; nil when none is pending.
+    public func next() -> CInt? {
+        let signal = cl_next_signal(owned.rawValue)
+        return signal > 0 ? signal : nil
+    }
+}
+
+/// Makes a write to a peer that is gone an error of that write instead of the end of the process (SIGPIPE).
+public func ignoreBrokenPipes() {
+    cl_ignore_broken_pipes()
+}

@@ -1,0 +1,54 @@
+import CLinux
+import SystemPackage
+
+/// A thread of its own (`pthread_create(3)`), with every signal blocked but the kick where it asks for that.
+public final class Thread: Sendable {
+    private let handle: pthread_t
+
+    private final class Body {
+        let run: () -> Void
+        init(_ run: @escaping () -> Void) { self.run = run }
+    }
+
+    /// Starts a thread.
+    ///
+    /// - Parameters:
+    ///   - name: at most 15 bytes of it are shown by the host.
+    ///   - kickable: whether `kick()` interrupts its system calls; needs `installKickHandler()`.
+    /// - Throws: `SystemCallError`: EAGAIN where the host allows no more threads.
+    public init(name: String, kickable: Bool = false, _ run: sending @escaping () -> Void) throws(SystemCallError) {
+        let body = unsafe Unmanaged.passRetained(Body(run))
+        var created = pthread_t()
+        let result = unsafe cl_thread_create(
+            &created, name, Self.stackSize, kickable ? cl_kick_signal() : 0,
+            { unsafe Unmanaged<Body>.fromOpaque($0!).takeRetainedValue().run() }, body.toOpaque())
+        guard result == 0 else {
+            unsafe body.release()
+            throw SystemCallError("pthread_create", Errno(rawValue: result), subject: name)
+        }
+        handle = created
+    }
+
+    /// Waits until the thread has ended. To be called exactly once, from another thread.
+    public func join() {
+        pthread_join(handle, nil)
+    }
+
+    /// Interrupts the system call that the thread is in, or the next one: it fails with EINTR. To be called before
+    /// `join()` only.
+    public func kick() {
+        _ = cl_kick_thread(handle)
+    }
+
+    /// Installs the process-wide handler of the signal that `kick()` sends (SIGRTMIN); it calls the handler that was
+    /// there before. Calling it again does nothing.
+    public static func installKickHandler() throws(SystemCallError) {
+        let result = cl_install_kick_handler()
+        if result < 0 {
+            throw SystemCallError("sigaction", Errno(rawValue: -result), subject: "SIGRTMIN")
+        }
+    }
+
+    /// Enough for every thread here; only what is touched takes memory.
+    private static let stackSize = 1 << 20
+}
