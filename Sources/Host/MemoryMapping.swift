@@ -93,6 +93,15 @@ import SystemPackage
         }
     }
 
+    /// Writes zero to the first byte of a page, which populates it.
+    ///
+    /// - Throws: `SystemCallError` (`touch`: EFAULT) where the page is not accessible, or no memory is left.
+    public func touch(_ offset: UInt64) throws(SystemCallError) {
+        if unsafe cl_guarded_store_u8(pointer(to: offset..<offset + 1), 0) != 0 {
+            throw SystemCallError("touch", .badAddress, subject: "a page of a mapping")
+        }
+    }
+
     private func pointer(to range: Range<UInt64>) -> UnsafeMutableRawPointer {
         precondition(range.upperBound <= size, "outside of the mapping")
         return unsafe base + Int(range.lowerBound)

@@ -1,0 +1,19 @@
+import Host
+
+/// Why blocks could not be plugged or unplugged now.
+public enum ElasticRegionError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The host refused a memory call, for example because of too many mappings.
+    case host(SystemCallError)
+    /// A memory slot could not be made live.
+    case slot(MemorySlotError)
+    /// There is no virtual machine to make slots in.
+    case notConnected
+
+    public var description: String {
+        switch self {
+        case .host(let error): error.description
+        case .slot(let error): error.description
+        case .notConnected: "no virtual machine to make memory slots in"
+        }
+    }
+}
