@@ -1,0 +1,58 @@
+/// A number of bytes as people write it: plain, or with K, M, G or T (powers of 1024).
+public struct ByteSize: Sendable, Equatable, Hashable, CustomStringConvertible {
+    /// The size in bytes.
+    public let bytes: UInt64
+
+    /// Why a text is not a size.
+    public enum ParseError: Error, Sendable, Equatable, CustomStringConvertible {
+        /// Something else than digits with at most one unit behind them.
+        case malformed(String)
+        /// More bytes than 64 bits can count.
+        case tooLarge(String)
+
+        public var description: String {
+            switch self {
+            case .malformed(let text): "\"\(text)\" is not a size: give bytes, or a number with K, M, G or T"
+            case .tooLarge(let text): "\(text) is too large: sizes end below 16777216T"
+            }
+        }
+    }
+
+    private static let units: [(letter: Character, shift: UInt64)] = [("T", 40), ("G", 30), ("M", 20), ("K", 10)]
+
+    public init(_ bytes: UInt64) {
+        self.bytes = bytes
+    }
+
+    /// Reads `8G`, `80M` or `1048576`; small letters count as capitals.
+    public init(parsing text: some StringProtocol) throws(ParseError) {
+        var digits = Substring(text)
+        var shift: UInt64 = 0
+        if let last = text.last, let unit = Self.units.first(where: { last.uppercased() == String($0.letter) }) {
+            shift = unit.shift
+            digits.removeLast()
+        }
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+            throw .malformed(String(text))
+        }
+        guard let count = UInt64(digits), count <= UInt64.max >> shift else {
+            throw .tooLarge(String(text))
+        }
+        bytes = count << shift
+    }
+
+    /// The size in the largest unit that shows it exactly: `8G`, `1536M`, `1000`.
+    public var description: String {
+        for unit in Self.units where bytes > 0 && bytes % (1 << unit.shift) == 0 {
+            return "\(bytes >> unit.shift)\(unit.letter)"
+        }
+        return "\(bytes)"
+    }
+}
+
+extension UInt64 {
+    /// So many times 2^20 bytes, as in `memory: .mebibytes(512)`.
+    public static func mebibytes(_ count: UInt64) -> UInt64 { count << 20 }
+    /// So many times 2^30 bytes, as in `size: .gibibytes(8)`.
+    public static func gibibytes(_ count: UInt64) -> UInt64 { count << 30 }
+}

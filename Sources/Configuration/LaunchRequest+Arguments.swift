@@ -1,0 +1,220 @@
+import KernelLayout
+
+extension LaunchRequest {
+    /// The request as command-line arguments, without the program's own name. Options are named as `swiftlet run`
+    /// names them; each is followed by its value as an argument of its own.
+    ///
+    /// ```
+    /// --name web --cpus 2,sockets=1,cores=2,threads=1 --memory 512M --on-reboot reset
+    /// --virtio-mem id=vm0,size=8G,node=0,requested-size=128M,block-size=2M
+    /// --kernel fd=5,entry=0x1000000,segment=0x200000:0x1000:0x1000000:0x2000 --initrd fd=6,size=1048576
+    /// --serial fd=7,name=/dev/pts/3 --monitor fd=8,path=/run/web.sock --cmdline 'console=ttyS0 quiet'
+    /// ```
+    ///
+    /// What may hold any sign (names, paths, the kernel's command line) stands last in its argument, unchanged.
+    public func arguments() -> [String] {
+        var arguments = [
+            "--name", machine.name, "--cpus", machine.processors.optionText,
+            "--memory", "\(ByteSize(machine.memory))", "--on-reboot", machine.onReboot.rawValue,
+        ]
+        for node in machine.nodes {
+            arguments += ["--numa", node.optionText]
+        }
+        for device in machine.memoryDevices {
+            arguments += ["--virtio-mem", device.optionText]
+        }
+        arguments += ["--kernel", kernel.optionText]
+        if let initialRAMDisk {
+            arguments += ["--initrd", initialRAMDisk.optionText]
+        }
+        arguments += ["--serial", serial.optionText, "--monitor", monitor.optionText]
+        arguments += ["--cmdline", machine.commandLine]
+        return arguments
+    }
+
+    /// Reads what `arguments()` wrote; the machine's configuration is not validated.
+    ///
+    /// - Throws: `ConfigurationError` for an option that is unknown, malformed, missing or given twice.
+    public init(arguments: some Sequence<String>) throws(ConfigurationError) {
+        var given: [String: [String]] = [:]
+        var iterator = arguments.makeIterator()
+        while let name = iterator.next() {
+            guard Self.options.contains(name) else {
+                throw ConfigurationError(name, "unknown option; they are \(Self.options.joined(separator: ", "))")
+            }
+            guard let value = iterator.next() else {
+                throw ConfigurationError(name, "needs a value")
+            }
+            guard given[name] == nil || Self.repeatableOptions.contains(name) else {
+                throw ConfigurationError(name, "given twice")
+            }
+            given[name, default: []].append(value)
+        }
+        guard let kernel = given["--kernel"]?.first else {
+            throw ConfigurationError("--kernel", "missing")
+        }
+        self.init(machine: try Self.machine(from: given), kernel: try Kernel(optionText: kernel))
+        if let text = given["--initrd"]?.first {
+            initialRAMDisk = try InitialRAMDisk(optionText: text)
+        }
+        if let text = given["--serial"]?.first {
+            serial = try Serial(optionText: text)
+        }
+        if let text = given["--monitor"]?.first {
+            monitor = try Monitor(optionText: text)
+        }
+    }
+
+    private static let options = [
+        "--name", "--cpus", "--memory", "--on-reboot", "--numa", "--virtio-mem", "--kernel", "--initrd", "--serial",
+        "--monitor", "--cmdline",
+    ]
+    private static let repeatableOptions: Set = ["--numa", "--virtio-mem"]
+
+    private static func machine(from given: [String: [String]]) throws(ConfigurationError) -> MachineConfiguration {
+        var machine = MachineConfiguration()
+        if let text = given["--name"]?.first {
+            machine.name = text
+        }
+        if let text = given["--cpus"]?.first {
+            machine.processors = try ProcessorTopology(optionText: text)
+        }
+        if let text = given["--memory"]?.first {
+            machine.memory = try MachineConfiguration.memory(optionText: text)
+        }
+        if let text = given["--on-reboot"]?.first {
+            machine.onReboot = try RebootAction(optionText: text)
+        }
+        if let text = given["--cmdline"]?.first {
+            machine.commandLine = text
+        }
+        for text in given["--numa"] ?? [] {
+            machine.nodes.append(try NUMANode(optionText: text))
+        }
+        for text in given["--virtio-mem"] ?? [] {
+            machine.memoryDevices.append(try MemoryDevice(optionText: text))
+        }
+        return machine
+    }
+}
+
+extension MachineConfiguration {
+    /// Reads the value of `--memory`, in bytes.
+    public static func memory(optionText text: String) throws(ConfigurationError) -> UInt64 {
+        do {
+            return try ByteSize(parsing: text).bytes
+        } catch {
+            throw ConfigurationError("--memory", error.description)
+        }
+    }
+}
+
+extension RebootAction {
+    /// Reads the value of `--on-reboot`.
+    public init(optionText text: String) throws(ConfigurationError) {
+        guard let action = RebootAction(rawValue: text) else {
+            throw ConfigurationError("--on-reboot \(text)", "not one of reset and exit")
+        }
+        self = action
+    }
+}
+
+extension LaunchRequest.Kernel {
+    fileprivate var optionText: String {
+        let segments = layout.segments.map { segment in
+            [segment.fileOffset, segment.fileSize, segment.address, segment.memorySize].map(hexadecimal)
+                .joined(separator: ":")
+        }
+        return (["fd=\(descriptor)", "entry=\(hexadecimal(layout.entry))"] + segments.map { "segment=\($0)" })
+            .joined(separator: ",")
+    }
+
+    fileprivate init(optionText text: String) throws(ConfigurationError) {
+        let option = try OptionText("--kernel", text, keys: ["fd", "entry", "segment"], repeatable: ["segment"])
+        let descriptor = try option.descriptor()
+        let entry = try option.address(option.required("entry"))
+        var segments: [KernelLayout.Segment] = []
+        for text in option.all("segment") {
+            var numbers: [UInt64] = []
+            for part in text.split(separator: ":", omittingEmptySubsequences: false) {
+                numbers.append(try option.address(String(part)))
+            }
+            guard numbers.count == 4 else {
+                throw ConfigurationError(
+                    option.option, "segment \"\(text)\" is not OFFSET:FILE-SIZE:ADDRESS:MEMORY-SIZE")
+            }
+            segments.append(
+                KernelLayout.Segment(
+                    fileOffset: numbers[0], fileSize: numbers[1], address: numbers[2], memorySize: numbers[3]))
+        }
+        self.init(descriptor: descriptor, layout: KernelLayout(entry: entry, segments: segments))
+    }
+}
+
+extension LaunchRequest.InitialRAMDisk {
+    fileprivate var optionText: String { "fd=\(descriptor),size=\(size)" }
+
+    fileprivate init(optionText text: String) throws(ConfigurationError) {
+        let option = try OptionText("--initrd", text, keys: ["fd", "size"])
+        _ = try option.required("size")
+        self.init(descriptor: try option.descriptor(), size: try option.size("size") ?? 0)
+    }
+}
+
+extension LaunchRequest.Serial {
+    fileprivate var optionText: String {
+        switch self {
+        case .stdio: "stdio"
+        case .null: "null"
+        case .descriptor(let descriptor, let name): "fd=\(descriptor),name=\(name)"
+        }
+    }
+
+    fileprivate init(optionText text: String) throws(ConfigurationError) {
+        switch text {
+        case "stdio": self = .stdio
+        case "null": self = .null
+        default:
+            let option = try OptionText("--serial", text, keys: ["fd", "name"], rest: "name")
+            self = .descriptor(try option.descriptor(), name: try option.required("name"))
+        }
+    }
+}
+
+extension LaunchRequest.Monitor {
+    fileprivate var optionText: String {
+        switch self {
+        case .none: "none"
+        case .stdio: "stdio"
+        case .listener(let descriptor, let path): "fd=\(descriptor),path=\(path)"
+        }
+    }
+
+    fileprivate init(optionText text: String) throws(ConfigurationError) {
+        switch text {
+        case "none": self = .none
+        case "stdio": self = .stdio
+        default:
+            let option = try OptionText("--monitor", text, keys: ["fd", "path"], rest: "path")
+            self = .listener(try option.descriptor(), path: try option.required("path"))
+        }
+    }
+}
+
+extension OptionText {
+    fileprivate func descriptor() throws(ConfigurationError) -> Int32 {
+        _ = try required("fd")
+        return try number("fd", as: Int32.self) ?? -1
+    }
+
+    fileprivate func address(_ text: String) throws(ConfigurationError) -> UInt64 {
+        guard text.hasPrefix("0x"), let number = UInt64(text.dropFirst(2), radix: 16) else {
+            throw ConfigurationError(option, "\"\(text)\" is not a number such as 0x1000")
+        }
+        return number
+    }
+}
+
+private func hexadecimal(_ number: UInt64) -> String {
+    "0x" + String(number, radix: 16)
+}

@@ -1,0 +1,67 @@
+import KernelLayout
+
+/// All that the process that holds a guest is told: the machine, and the numbers of the descriptors that were opened
+/// for it.
+///
+/// It travels as the command line of `swiftlet-vmm`, so that `ps` shows the machine: see `arguments()`.
+public struct LaunchRequest: Sendable, Equatable {
+    /// An unpacked kernel.
+    public struct Kernel: Sendable, Equatable {
+        /// Number of the descriptor that it can be read from.
+        public var descriptor: Int32
+        public var layout: KernelLayout
+
+        public init(descriptor: Int32, layout: KernelLayout) {
+            self.descriptor = descriptor
+            self.layout = layout
+        }
+    }
+
+    /// An initial RAM disk.
+    public struct InitialRAMDisk: Sendable, Equatable {
+        /// Number of the descriptor that it can be read from.
+        public var descriptor: Int32
+        /// Its bytes.
+        public var size: UInt64
+
+        public init(descriptor: Int32, size: UInt64) {
+            self.descriptor = descriptor
+            self.size = size
+        }
+    }
+
+    /// What the serial port is connected to.
+    public enum Serial: Sendable, Equatable {
+        /// Standard input and output.
+        case stdio
+        case null
+        /// An open file or the master of a pseudo-terminal; `name` is for messages.
+        case descriptor(Int32, name: String)
+    }
+
+    /// Where monitor commands come from.
+    public enum Monitor: Sendable, Equatable {
+        case none
+        /// Standard input and output.
+        case stdio
+        /// A listening socket; the path is removed when the process ends.
+        case listener(Int32, path: String)
+    }
+
+    public var machine: MachineConfiguration
+    public var kernel: Kernel
+    public var initialRAMDisk: InitialRAMDisk?
+    public var serial: Serial
+    public var monitor: Monitor
+
+    public init(
+        machine: MachineConfiguration, kernel: Kernel, initialRAMDisk: InitialRAMDisk? = nil, serial: Serial = .stdio,
+        monitor: Monitor = .none
+    ) {
+        self.machine = machine
+        self.kernel = kernel
+        self.initialRAMDisk = initialRAMDisk
+        self.serial = serial
+        self.monitor = monitor
+    }
+}

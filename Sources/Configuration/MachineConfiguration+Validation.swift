@@ -1,0 +1,178 @@
+extension MachineConfiguration {
+    /// The most virtio devices that there is room for.
+    public static let maximumDevices = 256
+
+    /// Checks everything that can be known before a machine is built.
+    ///
+    /// - Parameter physicalAddressBits: how many the guest's processors will have.
+    /// - Returns: where everything goes.
+    /// - Throws: `ConfigurationError` for the first thing that can't be.
+    @discardableResult
+    public func validated(physicalAddressBits: Int = 52) throws(ConfigurationError) -> MachineLayout {
+        try MachineLayout(self, physicalAddressBits: physicalAddressBits)
+    }
+
+    /// What works but probably is not meant, in words for the user.
+    public var warnings: [String] {
+        memoryDevices.flatMap { device in
+            [("size", device.size), ("requested-size", device.requestedSize)].compactMap { name, value in
+                let unit = Platform.linuxMemoryBlockSize
+                guard value % unit != 0 else { return nil }
+                return "\(device.option): \(name) \(ByteSize(value)) is not a multiple of \(ByteSize(unit)): it works,"
+                    + " but more slowly, because Linux plugs and unplugs the odd part in single memory blocks of"
+                    + " \(ByteSize(device.blockSize)), with a request for each"
+            }
+        }
+    }
+
+    /// The checks that need no address arithmetic.
+    func check() throws(ConfigurationError) {
+        guard !name.isEmpty, name.utf8.count <= 255, name.unicodeScalars.allSatisfy(\.isPrintable) else {
+            throw ConfigurationError("--name", "a name has 1 to 255 bytes and no control characters")
+        }
+        try checkCommandLine()
+        try processors.check()
+        guard memory > 0 else {
+            throw ConfigurationError("--memory 0", "a machine needs memory to boot, in multiples of 1M")
+        }
+        guard memory % Platform.bootMemoryUnit == 0 else {
+            throw ConfigurationError("--memory \(ByteSize(memory))", "not a multiple of 1M")
+        }
+        try checkNodes()
+        try checkMemoryDevices()
+    }
+
+    private func checkCommandLine() throws(ConfigurationError) {
+        let length = commandLine.utf8.count
+        guard length <= KernelCommandLine.maximumLength else {
+            throw ConfigurationError(
+                "--cmdline",
+                "the kernel's command line has \(length) bytes with the defaults; \(KernelCommandLine.maximumLength)"
+                    + " is the most")
+        }
+        guard !commandLine.utf8.contains(0) else {
+            throw ConfigurationError("--cmdline", "the kernel's command line contains a zero byte, which would end it")
+        }
+    }
+
+    private func checkNodes() throws(ConfigurationError) {
+        guard !nodes.isEmpty else { return }
+        var seen: Set<UInt32> = []
+        var nodeOfProcessor: [Int: UInt32] = [:]
+        var sum: UInt64 = 0
+        for node in nodes {
+            guard node.id <= NUMANode.maximumID else {
+                throw ConfigurationError(node.option, "nodes have the numbers 0 to \(NUMANode.maximumID)")
+            }
+            guard seen.insert(node.id).inserted else {
+                throw ConfigurationError(node.option, "this node is given twice")
+            }
+            for processor in node.processors {
+                guard (0..<processors.count).contains(processor) else {
+                    throw ConfigurationError(
+                        node.option, "there is no processor \(processor): --cpus gives 0 to \(processors.count - 1)")
+                }
+                if let other = nodeOfProcessor.updateValue(node.id, forKey: processor) {
+                    let place = other == node.id ? "twice in this node" : "in node \(other) already"
+                    throw ConfigurationError(node.option, "processor \(processor) is \(place)")
+                }
+            }
+            guard node.memory % Platform.bootMemoryUnit == 0 else {
+                throw ConfigurationError(node.option, "memory \(ByteSize(node.memory)) is not a multiple of 1M")
+            }
+            let (total, overflow) = sum.addingReportingOverflow(node.memory)
+            guard !overflow else {
+                throw ConfigurationError(node.option, "memory \(ByteSize(node.memory)) is too large")
+            }
+            sum = total
+        }
+        let missing = (0..<processors.count).filter { nodeOfProcessor[$0] == nil }
+        guard missing.isEmpty else {
+            throw ConfigurationError(
+                "--numa", "no node has \(missing.count == 1 ? "processor" : "processors") \(NUMANode.listText(missing))"
+            )
+        }
+        guard sum == memory else {
+            throw ConfigurationError(
+                "--numa", "the nodes' memory adds up to \(ByteSize(sum)), but --memory is \(ByteSize(memory))")
+        }
+    }
+
+    private func checkMemoryDevices() throws(ConfigurationError) {
+        guard memoryDevices.count <= Self.maximumDevices else {
+            throw ConfigurationError(
+                "--virtio-mem", "\(memoryDevices.count) devices are given; \(Self.maximumDevices) is the most")
+        }
+        let nodeNumbers = nodes.isEmpty ? [0] : nodes.map(\.id).sorted()
+        var seen: Set<String> = []
+        for device in memoryDevices {
+            try device.check()
+            guard seen.insert(device.id).inserted else {
+                throw ConfigurationError(device.option, "this id is given twice")
+            }
+            guard nodeNumbers.contains(device.node) else {
+                let known = nodeNumbers.map { String($0) }.joined(separator: ", ")
+                throw ConfigurationError(
+                    device.option, "there is no node \(device.node): the nodes are \(known) (see --numa)")
+            }
+        }
+    }
+}
+
+extension MemoryDevice {
+    /// The smallest block: a host page.
+    static let minimumBlockSize: UInt64 = 4096
+
+    /// How error messages name the device.
+    var option: String { "--virtio-mem \(id)" }
+
+    func check() throws(ConfigurationError) {
+        guard !id.isEmpty, id.utf8.count <= 64, id.utf8.allSatisfy(\.isIdentifierCharacter) else {
+            throw ConfigurationError(
+                "--virtio-mem", "id \"\(id)\" is not made of 1 to 64 letters, digits and the signs - _ .")
+        }
+        guard blockSize >= Self.minimumBlockSize, blockSize.nonzeroBitCount == 1 else {
+            throw ConfigurationError(
+                option,
+                "block-size \(ByteSize(blockSize)) is not a power of two of at least \(ByteSize(Self.minimumBlockSize))"
+            )
+        }
+        guard size > 0 else {
+            throw ConfigurationError(option, "size 0: a region has at least one block of \(ByteSize(blockSize))")
+        }
+        for (name, value) in [("size", size), ("requested-size", requestedSize)] where value % blockSize != 0 {
+            throw ConfigurationError(
+                option, "\(name) \(ByteSize(value)) is not a multiple of the block size \(ByteSize(blockSize))")
+        }
+        guard requestedSize <= size else {
+            throw ConfigurationError(
+                option, "requested-size \(ByteSize(requestedSize)) is more than the size \(ByteSize(size))")
+        }
+    }
+}
+
+extension NUMANode {
+    /// How error messages name the node.
+    var option: String { "--numa node=\(id)" }
+}
+
+extension UInt8 {
+    fileprivate var isIdentifierCharacter: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether it can be shown on one line of a terminal without effects of its own.
+    fileprivate var isPrintable: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned: false
+        default: true
+        }
+    }
+}

@@ -1,0 +1,44 @@
+/// A machine as plain values: what a user asks for, before anything is opened or built.
+///
+/// ```swift
+/// var configuration = MachineConfiguration(processors: 2, memory: .gibibytes(1))
+/// configuration.memoryDevices = [MemoryDevice(id: "vm0", size: .gibibytes(8), requestedSize: .mebibytes(128))]
+/// let layout = try configuration.validated(physicalAddressBits: 40)
+/// ```
+public struct MachineConfiguration: Sendable, Equatable {
+    /// What users call the machine; printable.
+    public var name: String
+    public var processors: ProcessorTopology
+    /// Boot memory in bytes.
+    public var memory: UInt64
+    /// The NUMA nodes. Without any, all vCPUs and all memory are in node 0.
+    public var nodes: [NUMANode]
+    /// The virtio-mem devices, in the order of their regions.
+    public var memoryDevices: [MemoryDevice]
+    /// The whole command line of the guest's kernel.
+    public var commandLine: String
+    public var onReboot: RebootAction
+
+    /// The name of a machine that was given none.
+    public static let defaultName = "swiftlet"
+    /// The boot memory of a machine that was given none, in bytes.
+    public static let defaultMemory: UInt64 = .mebibytes(512)
+
+    public init(
+        name: String = defaultName,
+        processors: ProcessorTopology = 1,
+        memory: UInt64 = defaultMemory,
+        nodes: [NUMANode] = [],
+        memoryDevices: [MemoryDevice] = [],
+        commandLine: String = KernelCommandLine().text,
+        onReboot: RebootAction = .reset
+    ) {
+        self.name = name
+        self.processors = processors
+        self.memory = memory
+        self.nodes = nodes
+        self.memoryDevices = memoryDevices
+        self.commandLine = commandLine
+        self.onReboot = onReboot
+    }
+}

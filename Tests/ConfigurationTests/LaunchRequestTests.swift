@@ -1,0 +1,156 @@
+import Configuration
+import KernelLayout
+import Testing
+
+@Suite struct LaunchRequestTests {
+    private let small = LaunchRequest(
+        machine: MachineConfiguration(commandLine: "quiet"),
+        kernel: LaunchRequest.Kernel(
+            descriptor: 5,
+            layout: KernelLayout(
+                entry: 0x100_0000,
+                segments: [.init(fileOffset: 0x20_0000, fileSize: 0x1000, address: 0x100_0000, memorySize: 0x2000)])))
+
+    @Test func theArgumentsAreReadable() {
+        var request = small
+        request.machine.nodes = [NUMANode(id: 0, processors: [0], memory: 512 << 20)]
+        request.machine.memoryDevices = [MemoryDevice(id: "vm0", size: 8 << 30, requestedSize: 128 << 20)]
+        request.initialRAMDisk = LaunchRequest.InitialRAMDisk(descriptor: 6, size: 1_048_577)
+        request.serial = .descriptor(7, name: "/dev/pts/3")
+        request.monitor = .listener(8, path: "/run/a b.sock")
+        #expect(
+            request.arguments() == [
+                "--name", "swiftlet", "--cpus", "1,sockets=1,cores=1,threads=1", "--memory", "512M",
+                "--on-reboot", "reset", "--numa", "node=0,cpus=0,memory=512M",
+                "--virtio-mem", "id=vm0,size=8G,node=0,requested-size=128M,block-size=2M",
+                "--kernel", "fd=5,entry=0x1000000,segment=0x200000:0x1000:0x1000000:0x2000",
+                "--initrd", "fd=6,size=1048577", "--serial", "fd=7,name=/dev/pts/3",
+                "--monitor", "fd=8,path=/run/a b.sock", "--cmdline", "quiet",
+            ])
+    }
+
+    @Test func whatIsLeftOutHasDefaults() throws {
+        let request = try LaunchRequest(arguments: ["--kernel", "fd=3,entry=0x0"])
+        #expect(request.machine == MachineConfiguration())
+        #expect(request.serial == .stdio && request.monitor == .none && request.initialRAMDisk == nil)
+    }
+
+    @Test(arguments: [
+        ([], "--kernel: missing"),
+        (["--kernel"], "--kernel: needs a value"),
+        (["--name", "a", "--name", "b"], "--name: given twice"),
+        (["--kernel", "fd=3"], "--kernel fd=3: \"entry\" is missing; the keys are fd, entry, segment"),
+        (["--kernel", "entry=0x0"], "--kernel entry=0x0: \"fd\" is missing; the keys are fd, entry, segment"),
+        (["--kernel", "fd=-3,entry=0x0"], "--kernel fd=-3,entry=0x0: fd \"-3\" is not a number from 0 to 2147483647"),
+        (["--kernel", "fd=3,entry=12"], "--kernel fd=3,entry=12: \"12\" is not a number such as 0x1000"),
+        (
+            ["--kernel", "fd=3,entry=0x0,segment=0x0"],
+            "--kernel fd=3,entry=0x0,segment=0x0: segment \"0x0\" is not OFFSET:FILE-SIZE:ADDRESS:MEMORY-SIZE"
+        ),
+        (
+            ["--kernel", "fd=3,entry=0x0", "--serial", "pty"],
+            "--serial pty: \"pty\" is not of the form key=value; the keys are fd, name"
+        ),
+        (
+            ["--kernel", "fd=3,entry=0x0", "--monitor", "fd=3"],
+            "--monitor fd=3: \"path\" is missing; the keys are fd, path"
+        ),
+    ])
+    func mistakes(arguments: [String], message: String) {
+        #expect(mistake { _ = try LaunchRequest(arguments: arguments) } == message)
+    }
+
+    @Test func anUnknownOptionIsAnError() {
+        let message = mistake { _ = try LaunchRequest(arguments: ["--disk", "x"]) }
+        #expect(message?.hasPrefix("--disk: unknown option; they are --name, --cpus,") == true)
+    }
+
+    @Test func whatIsWrittenIsRead() throws {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<1000 {
+            let request = Self.request(using: &random)
+            let copy = try LaunchRequest(arguments: request.arguments())
+            #expect(copy == request)
+            // Swift calls strings equal that differ in their bytes.
+            #expect(Array(copy.machine.name.utf8) == Array(request.machine.name.utf8))
+            #expect(Array(copy.machine.commandLine.utf8) == Array(request.machine.commandLine.utf8))
+        }
+    }
+
+    @Test func mutilatedArgumentsNeverCrash() {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<3000 {
+            var arguments = Self.request(using: &random).arguments()
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                guard let index = arguments.indices.randomElement(using: &random) else { break }
+                switch Int.random(in: 0..<4, using: &random) {
+                case 0: arguments.remove(at: index)
+                case 1: arguments[index] = String(arguments[index].dropLast(Int.random(in: 0...9, using: &random)))
+                case 2: arguments[index] += Self.text(using: &random)
+                default: arguments[index] = String(arguments[index].shuffled(using: &random))
+                }
+            }
+            if let request = try? LaunchRequest(arguments: arguments) {
+                _ = try? request.machine.validated(physicalAddressBits: 46)
+                _ = request.machine.warnings
+                #expect((try? LaunchRequest(arguments: request.arguments())) == request)
+            }
+        }
+    }
+
+    private static func text(using random: inout some RandomNumberGenerator) -> String {
+        let signs = Array("ab0,=:;- \n\t\"'\\%$\u{7f}\u{301}é漢🐧/.").flatMap(\.unicodeScalars)
+        var text = String.UnicodeScalarView()
+        for _ in 0..<Int.random(in: 0...20, using: &random) {
+            text.append(signs.randomElement(using: &random) ?? "x")
+        }
+        return String(text)
+    }
+
+    private static func number(using random: inout some RandomNumberGenerator) -> UInt64 {
+        UInt64.random(in: 0...(.max), using: &random) >> UInt64.random(in: 0...64, using: &random)
+    }
+
+    private static func request(using random: inout some RandomNumberGenerator) -> LaunchRequest {
+        var machine = MachineConfiguration(
+            name: text(using: &random),
+            processors: ProcessorTopology(
+                count: .random(in: 0...300, using: &random), sockets: .random(in: 0...9, using: &random),
+                cores: .random(in: 0...9, using: &random), threads: .random(in: 0...9, using: &random)),
+            memory: number(using: &random), commandLine: text(using: &random),
+            onReboot: RebootAction.allCases.randomElement(using: &random) ?? .reset)
+        for _ in 0..<Int.random(in: 0...3, using: &random) {
+            let processors = (0..<Int.random(in: 0...9, using: &random)).map { _ in
+                Int.random(in: 0...20, using: &random)
+            }
+            machine.nodes.append(
+                NUMANode(
+                    id: .random(in: 0...(.max), using: &random), processors: processors, memory: number(using: &random))
+            )
+        }
+        for index in 0..<Int.random(in: 0...70, using: &random) {
+            machine.memoryDevices.append(
+                MemoryDevice(
+                    id: "a.B-_\(index)", size: number(using: &random), blockSize: number(using: &random),
+                    node: .random(in: 0...(.max), using: &random), requestedSize: number(using: &random)))
+        }
+        let segments = (0..<Int.random(in: 0...8, using: &random)).map { _ in
+            KernelLayout.Segment(
+                fileOffset: number(using: &random), fileSize: number(using: &random), address: number(using: &random),
+                memorySize: number(using: &random))
+        }
+        let descriptors = (0..<4).map { _ in Int32.random(in: 0...(.max), using: &random) }
+        var request = LaunchRequest(
+            machine: machine,
+            kernel: .init(
+                descriptor: descriptors[0], layout: KernelLayout(entry: number(using: &random), segments: segments)),
+            serial: [.stdio, .null, .descriptor(descriptors[1], name: text(using: &random))]
+                .randomElement(using: &random) ?? .null,
+            monitor: [.none, .stdio, .listener(descriptors[2], path: text(using: &random))]
+                .randomElement(using: &random) ?? .none)
+        if Bool.random(using: &random) {
+            request.initialRAMDisk = .init(descriptor: descriptors[3], size: number(using: &random))
+        }
+        return request
+    }
+}

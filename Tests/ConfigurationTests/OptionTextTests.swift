@@ -1,0 +1,151 @@
+import Configuration
+import Testing
+
+@Suite struct OptionTextTests {
+    // MARK: --cpus
+
+    @Test(arguments: [
+        ("1", 1, 1, 1, 1), ("4", 4, 1, 4, 1), ("4,sockets=2", 4, 2, 2, 1), ("4,cores=2", 4, 2, 2, 1),
+        ("4,threads=2", 4, 1, 2, 2), ("8,sockets=2,threads=2", 8, 2, 2, 2), ("8,sockets=2,cores=2", 8, 2, 2, 2),
+        ("4,sockets=2,cores=2,threads=1", 4, 2, 2, 1),
+    ])
+    func processorsFillInWhatIsLeftOut(text: String, count: Int, sockets: Int, cores: Int, threads: Int) throws {
+        let topology = try ProcessorTopology(optionText: text)
+        #expect(topology == ProcessorTopology(count: count, sockets: sockets, cores: cores, threads: threads))
+        #expect(try ProcessorTopology(optionText: topology.optionText) == topology)
+    }
+
+    @Test(arguments: [
+        ("", "--cpus : \"\" is not a number; give 4 or 4,sockets=2,cores=2,threads=1"),
+        ("two", "--cpus two: \"two\" is not a number; give 4 or 4,sockets=2,cores=2,threads=1"),
+        ("-1", "--cpus -1: \"-1\" is not a number; give 4 or 4,sockets=2,cores=2,threads=1"),
+        ("4,", "--cpus: empty; the keys are sockets, cores, threads"),
+        ("4,dies=2", "--cpus dies=2: unknown key \"dies\"; the keys are sockets, cores, threads"),
+        ("4,cores=2,cores=2", "--cpus cores=2,cores=2: \"cores\" is given twice; the keys are sockets, cores, threads"),
+        ("4,cores", "--cpus cores: \"cores\" is not of the form key=value; the keys are sockets, cores, threads"),
+        ("4,cores=x", "--cpus cores=x: cores \"x\" is not a number from 0 to 9223372036854775807"),
+    ])
+    func processorMistakes(text: String, message: String) {
+        #expect(mistake { _ = try ProcessorTopology(optionText: text) } == message)
+    }
+
+    // MARK: --numa
+
+    @Test(arguments: [
+        ("node=0,cpus=0-1,memory=2G", NUMANode(id: 0, processors: [0, 1], memory: 2 << 30)),
+        ("node=1,cpus=0,cpus=2", NUMANode(id: 1, processors: [0, 2])),
+        ("memory=1M,node=3,cpus=4-4", NUMANode(id: 3, processors: [4], memory: 1 << 20)),
+        ("node=2", NUMANode(id: 2)),
+    ])
+    func readsNodes(text: String, node: NUMANode) throws {
+        #expect(try NUMANode(optionText: text) == node)
+        #expect(try NUMANode(optionText: node.optionText) == node)
+    }
+
+    @Test(arguments: [
+        ("", "--numa: empty; the keys are node, cpus, memory"),
+        ("cpus=0", "--numa cpus=0: \"node\" is missing; the keys are node, cpus, memory"),
+        (
+            "node=0,memory=1M,memory=2M",
+            "--numa node=0,memory=1M,memory=2M: \"memory\" is given twice; the keys are node, cpus, memory"
+        ),
+        ("node=0,", "--numa node=0,: \"\" is not of the form key=value; the keys are node, cpus, memory"),
+        ("node=x", "--numa node=x: node \"x\" is not a number from 0 to 4294967295"),
+        ("node=4294967296", "--numa node=4294967296: node \"4294967296\" is not a number from 0 to 4294967295"),
+        ("node=0,cpus=3-1", "--numa node=0,cpus=3-1: cpus \"3-1\" is neither a number nor a range such as 0-3"),
+        ("node=0,cpus=0-", "--numa node=0,cpus=0-: cpus \"0-\" is neither a number nor a range such as 0-3"),
+        ("node=0,cpus=", "--numa node=0,cpus=: cpus \"\" is neither a number nor a range such as 0-3"),
+        (
+            "node=0,cpus=0-999999999999",
+            "--numa node=0,cpus=0-999999999999: cpus \"0-999999999999\": processors have the numbers 0 to 254"
+        ),
+        (
+            "node=0,memory=1X",
+            "--numa node=0,memory=1X: memory \"1X\" is not a size: give bytes, or a number with K, M, G or T"
+        ),
+    ])
+    func nodeMistakes(text: String, message: String) {
+        #expect(mistake { _ = try NUMANode(optionText: text) } == message)
+    }
+
+    // MARK: --virtio-mem
+
+    @Test(arguments: [
+        (
+            "id=vm0,size=8G,node=0,requested-size=128M",
+            MemoryDevice(id: "vm0", size: 8 << 30, requestedSize: 128 << 20)
+        ),
+        (
+            "id=vm1,size=8G,node=1,requested-size=80M,block-size=4M",
+            MemoryDevice(id: "vm1", size: 8 << 30, blockSize: 4 << 20, node: 1, requestedSize: 80 << 20)
+        ),
+        ("size=1G,id=x", MemoryDevice(id: "x", size: 1 << 30)),
+    ])
+    func readsMemoryDevices(text: String, device: MemoryDevice) throws {
+        #expect(try MemoryDevice(optionText: text) == device)
+        #expect(try MemoryDevice(optionText: device.optionText) == device)
+    }
+
+    private static let keys = "the keys are id, size, node, requested-size, block-size"
+
+    @Test(arguments: [
+        ("", "--virtio-mem: empty; \(keys)"),
+        ("size=8G", "--virtio-mem size=8G: \"id\" is missing; \(keys)"),
+        ("id=vm0", "--virtio-mem id=vm0: \"size\" is missing; \(keys)"),
+        ("id=vm0,size=8G,nod=1", "--virtio-mem id=vm0,size=8G,nod=1: unknown key \"nod\"; \(keys)"),
+        ("id=vm0,id=vm1,size=8G", "--virtio-mem id=vm0,id=vm1,size=8G: \"id\" is given twice; \(keys)"),
+        ("vm0", "--virtio-mem vm0: \"vm0\" is not of the form key=value; \(keys)"),
+        (
+            "id=vm0,size=",
+            "--virtio-mem id=vm0,size=: size \"\" is not a size: give bytes, or a number with K, M, G or T"
+        ),
+        (
+            "id=vm0,size=16777216T",
+            "--virtio-mem id=vm0,size=16777216T: size 16777216T is too large: sizes end below 16777216T"
+        ),
+    ])
+    func memoryDeviceMistakes(text: String, message: String) {
+        #expect(mistake { _ = try MemoryDevice(optionText: text) } == message)
+    }
+
+    // MARK: --serial and --monitor
+
+    @Test func readsSerialAndMonitor() throws {
+        #expect(try SerialOption(optionText: "stdio") == .stdio)
+        #expect(try SerialOption(optionText: "pty") == .pty)
+        #expect(try SerialOption(optionText: "null") == .null)
+        #expect(try SerialOption(optionText: "file:/a b,c") == .file(path: "/a b,c"))
+        #expect(try MonitorOption(optionText: "stdio") == .stdio)
+        #expect(try MonitorOption(optionText: "none") == .none)
+        #expect(try MonitorOption(optionText: "unix:mon.sock") == .unix(path: "mon.sock"))
+        #expect(try RebootAction(optionText: "exit") == .exit)
+    }
+
+    @Test(arguments: ["", "tty", "file", "file:", "STDIO"])
+    func serialMistakes(text: String) {
+        let message = mistake { _ = try SerialOption(optionText: text) }
+        #expect(message == "--serial \(text): not one of stdio, pty, null and file:PATH")
+    }
+
+    @Test(arguments: ["", "unix:", "tcp:1", "unix"])
+    func monitorMistakes(text: String) {
+        let message = mistake { _ = try MonitorOption(optionText: text) }
+        #expect(message == "--monitor \(text): not one of stdio, unix:PATH and none")
+    }
+
+    @Test func aSocketPathHasALimit() throws {
+        let longest = String(repeating: "a", count: 107)
+        #expect(try MonitorOption(optionText: "unix:" + longest) == .unix(path: longest))
+        let message = mistake { _ = try MonitorOption(optionText: "unix:a" + longest) }
+        #expect(
+            message == "--monitor unix:a\(longest): the path has 108 bytes; a Unix socket's has at most 107")
+    }
+
+    @Test func otherMistakes() {
+        #expect(
+            mistake { _ = try RebootAction(optionText: "halt") } == "--on-reboot halt: not one of reset and exit")
+        #expect(
+            mistake { _ = try MachineConfiguration.memory(optionText: "lots") }
+                == "--memory: \"lots\" is not a size: give bytes, or a number with K, M, G or T")
+    }
+}
