@@ -1,0 +1,140 @@
+import GuestMemory
+
+/// Access to the buffers of the newest chain, as if the readable ones were one piece of memory, and the writable ones
+/// another: drivers may cut them as they like (virtio specification, 2.7.4). Offsets are in bytes.
+extension SplitQueue {
+    public func loadUInt8(at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) -> UInt8 {
+        UInt8(truncatingIfNeeded: try load(1, at: offset, of: chain))
+    }
+
+    public func loadUInt16(at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) -> UInt16 {
+        UInt16(truncatingIfNeeded: try load(2, at: offset, of: chain))
+    }
+
+    public func loadUInt32(at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) -> UInt32 {
+        UInt32(truncatingIfNeeded: try load(4, at: offset, of: chain))
+    }
+
+    public func loadUInt64(at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) -> UInt64 {
+        try load(8, at: offset, of: chain)
+    }
+
+    public func store(_ value: UInt8, at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) {
+        try store(UInt64(value), count: 1, at: offset, of: chain)
+    }
+
+    public func store(_ value: UInt16, at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) {
+        try store(UInt64(value), count: 2, at: offset, of: chain)
+    }
+
+    public func store(_ value: UInt32, at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) {
+        try store(UInt64(value), count: 4, at: offset, of: chain)
+    }
+
+    public func store(_ value: UInt64, at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) {
+        try store(value, count: 8, at: offset, of: chain)
+    }
+
+    /// Calls the body with each piece of a range of the readable bytes, in order.
+    ///
+    /// - Throws: `buffersTooShort` before the first call, `staleChain`, and what the body throws.
+    public func forEachReadablePiece(
+        of chain: DescriptorChain, at offset: UInt64, count: UInt64,
+        _ body: (GuestBuffer) throws(VirtqueueError) -> Void
+    ) throws(VirtqueueError) {
+        try check(chain, offset, count, available: chain.readableLength)
+        try forEachPiece(in: 0..<chain.readableCount, at: offset, count: count, body)
+    }
+
+    /// Calls the body with each piece of a range of the writable bytes, in order.
+    ///
+    /// - Throws: `buffersTooShort` before the first call, `staleChain`, and what the body throws.
+    public func forEachWritablePiece(
+        of chain: DescriptorChain, at offset: UInt64, count: UInt64,
+        _ body: (GuestBuffer) throws(VirtqueueError) -> Void
+    ) throws(VirtqueueError) {
+        try check(chain, offset, count, available: chain.writableLength)
+        let range = chain.readableCount..<(chain.readableCount + chain.writableCount)
+        try forEachPiece(in: range, at: offset, count: count, body)
+    }
+
+    private func check(
+        _ chain: DescriptorChain, _ offset: UInt64, _ count: UInt64, available: UInt64
+    ) throws(VirtqueueError) {
+        guard chain.epoch == epoch, chain.serial == serial else { throw .staleChain }
+        let (end, overflow) = offset.addingReportingOverflow(count)
+        guard !overflow, end <= available else {
+            throw .buffersTooShort(needed: overflow ? .max : end, available: available)
+        }
+    }
+
+    private func forEachPiece(
+        in range: Range<Int>, at offset: UInt64, count: UInt64, _ body: (GuestBuffer) throws(VirtqueueError) -> Void
+    ) throws(VirtqueueError) {
+        var skip = offset
+        var left = count
+        for index in range where left > 0 {
+            let buffer = buffers[index]
+            guard skip < buffer.count else {
+                skip -= buffer.count
+                continue
+            }
+            let length = min(buffer.count - skip, left)
+            // No overflow: the whole buffer was found in guest memory.
+            try body(GuestBuffer(address: GuestAddress(buffer.address.rawValue + skip), count: length))
+            skip = 0
+            left -= length
+        }
+    }
+
+    private func load(_ count: UInt64, at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) -> UInt64 {
+        var value: UInt64 = 0
+        var done: UInt64 = 0
+        try forEachReadablePiece(of: chain, at: offset, count: count) { (piece) throws(VirtqueueError) in
+            do throws(GuestMemoryError) {
+                value |= try load(piece) << (8 * done)
+            } catch {
+                throw .memory(error)
+            }
+            done += piece.count
+        }
+        return value
+    }
+
+    private func store(
+        _ value: UInt64, count: UInt64, at offset: UInt64, of chain: DescriptorChain
+    ) throws(VirtqueueError) {
+        var done: UInt64 = 0
+        try forEachWritablePiece(of: chain, at: offset, count: count) { (piece) throws(VirtqueueError) in
+            do throws(GuestMemoryError) {
+                try store(value >> (8 * done), to: piece)
+            } catch {
+                throw .memory(error)
+            }
+            done += piece.count
+        }
+    }
+
+    /// Loads up to 8 bytes, which may lie in two regions of guest memory.
+    private func load(_ piece: GuestBuffer) throws(GuestMemoryError) -> UInt64 {
+        if piece.count == 8, let slice = try? memory.slice(at: piece.address, count: 8) {
+            return try slice.loadUInt64(at: 0)
+        }
+        var value: UInt64 = 0
+        for byte in 0..<piece.count {
+            value |= UInt64(try memory.loadUInt8(at: GuestAddress(piece.address.rawValue + byte))) << (8 * byte)
+        }
+        return value
+    }
+
+    /// Stores the low bytes of a value, up to 8, into what may be two regions of guest memory.
+    private func store(_ value: UInt64, to piece: GuestBuffer) throws(GuestMemoryError) {
+        if piece.count == 8, let slice = try? memory.slice(at: piece.address, count: 8) {
+            return try slice.store(value, at: 0)
+        }
+        for byte in 0..<piece.count {
+            try memory.store(
+                UInt8(truncatingIfNeeded: value >> (8 * byte)), at: GuestAddress(piece.address.rawValue + byte))
+        }
+    }
+}

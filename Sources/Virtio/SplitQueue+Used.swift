@@ -1,0 +1,37 @@
+import GuestMemory
+
+extension SplitQueue {
+    /// Gives a chain back to the driver.
+    ///
+    /// A chain of a queue that was reset since is not given back to the one that took its place: nothing happens.
+    ///
+    /// - Parameter written: how many bytes the device wrote, beginning with the first writable one.
+    /// - Throws: `memory` where the used ring can't be written.
+    public func complete(_ chain: DescriptorChain, written: UInt32) throws(VirtqueueError) {
+        guard chain.epoch == epoch else { return }
+        let element = UInt64(chain.head) | UInt64(written) << 32
+        do {
+            try usedRing.store(element, at: RingLayout.entry(of: used & (size - 1), bytes: 8))
+        } catch {
+            throw .memory(error)
+        }
+        used &+= 1
+        // An aligned store is a release: the driver sees the element, and the buffers, before the index.
+        try storeUsed(used, at: RingLayout.index)
+        unannounced = unannounced == .max ? .max : unannounced + 1
+    }
+
+    /// Whether the driver wants an interrupt for what was completed since this was last asked (virtio specification,
+    /// 2.7.7).
+    public func needsInterrupt() throws(VirtqueueError) -> Bool {
+        guard unannounced > 0 else { return false }
+        let count = unannounced
+        unannounced = 0
+        guestMemoryBarrier()
+        if usesEventIndex {
+            let event = try loadAvailable(RingLayout.entry(of: size, bytes: 2))
+            return UInt32(used &- event &- 1) < count
+        }
+        return try loadAvailable(RingLayout.flags) & RingLayout.suppress == 0
+    }
+}

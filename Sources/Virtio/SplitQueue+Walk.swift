@@ -1,0 +1,101 @@
+import GuestMemory
+
+extension SplitQueue {
+    /// A descriptor as read (virtio specification, 2.7.5).
+    private struct Descriptor {
+        static let size: UInt64 = 16
+
+        let address: UInt64
+        /// Length in the low half, then flags, then next.
+        let rest: UInt64
+
+        var length: UInt32 { UInt32(truncatingIfNeeded: rest) }
+        var hasNext: Bool { rest >> 32 & 1 != 0 }
+        var isWritable: Bool { rest >> 32 & 2 != 0 }
+        var isIndirect: Bool { rest >> 32 & 4 != 0 }
+        var next: UInt16 { UInt16(truncatingIfNeeded: rest >> 48) }
+    }
+
+    private enum Table {
+        case own
+        case indirect(GuestAddress, count: UInt32)
+    }
+
+    /// Walks a chain once, keeps its buffers and checks that they follow the rules. Its length is bounded by the queue's.
+    func walk(from head: UInt16) throws(VirtqueueError) -> DescriptorChain {
+        var table = Table.own
+        var index = head
+        var count = 0
+        var readableCount = 0
+        var readable: UInt64 = 0
+        var writable: UInt64 = 0
+        while true {
+            let descriptor = try load(index, of: table)
+            if descriptor.isIndirect {
+                table = try indirectTable(of: descriptor, in: table)
+                index = 0
+                continue
+            }
+            guard count < buffers.count else { throw .chainTooLong(maximum: size) }
+            let buffer = GuestBuffer(
+                address: GuestAddress(descriptor.address), count: UInt64(descriptor.length))
+            if descriptor.isWritable {
+                writable += buffer.count
+            } else {
+                guard readableCount == count else { throw .readableAfterWritable }
+                readableCount += 1
+                readable += buffer.count
+            }
+            guard memory.contains(buffer.address, count: buffer.count) else {
+                throw .memory(.unmapped(buffer.address, count: buffer.count))
+            }
+            buffers[count] = buffer
+            count += 1
+            guard descriptor.hasNext else { break }
+            index = descriptor.next
+        }
+        guard readable + writable <= 1 << 32 else { throw .chainTooLarge }
+        serial += 1
+        return DescriptorChain(
+            head: head, readableCount: readableCount, writableCount: count - readableCount, readableLength: readable,
+            writableLength: writable, epoch: epoch, serial: serial)
+    }
+
+    private func indirectTable(of descriptor: Descriptor, in table: Table) throws(VirtqueueError) -> Table {
+        guard usesIndirect else { throw .indirectNotNegotiated }
+        guard case .own = table else { throw .nestedIndirect }
+        guard !descriptor.hasNext else { throw .indirectWithNext }
+        let length = descriptor.length
+        guard length > 0, UInt64(length) % Descriptor.size == 0 else { throw .invalidIndirectLength(length) }
+        let address = GuestAddress(descriptor.address)
+        guard memory.contains(address, count: UInt64(length)) else {
+            throw .memory(.unmapped(address, count: UInt64(length)))
+        }
+        return .indirect(address, count: length / UInt32(Descriptor.size))
+    }
+
+    private func load(_ index: UInt16, of table: Table) throws(VirtqueueError) -> Descriptor {
+        let count =
+            switch table {
+            case .own: UInt32(size)
+            case .indirect(_, let count): count
+            }
+        guard index < count else { throw .descriptorIndexOutOfRange(index, size: count) }
+        let offset = UInt64(index) * Descriptor.size
+        do {
+            switch table {
+            case .own:
+                return Descriptor(
+                    address: try descriptorTable.loadUInt64(at: offset),
+                    rest: try descriptorTable.loadUInt64(at: offset + 8))
+            case .indirect(let start, _):
+                // No overflow: the whole table was found in guest memory.
+                return Descriptor(
+                    address: try memory.loadUInt64(at: GuestAddress(start.rawValue + offset)),
+                    rest: try memory.loadUInt64(at: GuestAddress(start.rawValue + offset + 8)))
+            }
+        } catch {
+            throw .memory(error)
+        }
+    }
+}

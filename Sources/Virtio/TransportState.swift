@@ -1,0 +1,161 @@
+import GuestMemory
+
+/// What a transport guards with its lock: the device, its queues and how far the driver is. All of the registers'
+/// logic that needs no thread, no interrupt and no notification.
+struct TransportState<Device: VirtioDevice> {
+    var device: Device
+    let memory: GuestMemory
+    let offeredFeatures: UInt64
+
+    private(set) var progress = DriverProgress.reset
+    /// The driver gave up on the device.
+    private(set) var hasFailed = false
+    /// Why the device needs a reset; nil as long as it doesn't.
+    private(set) var failure: VirtqueueError?
+
+    var features = FeatureSelection()
+    var selectedQueue: UInt32 = 0
+    private(set) var slots: [QueueSlot]
+    /// How many queues were made ready so far: tells chains of one from those of the next.
+    private var epoch: UInt64 = 0
+
+    /// Counts changes of the configuration that the device itself does not count.
+    private var generation: UInt32 = 0
+    /// The configuration changed while the driver was not ready to hear of it.
+    private var owesConfigurationInterrupt = false
+
+    init(device: sending Device, memory: GuestMemory) {
+        self.memory = memory
+        offeredFeatures = device.features | VirtioFeature.offeredByTransport
+        slots = device.queueSizes.map { QueueSlot(maximumSize: $0) }
+        self.device = device
+    }
+
+    /// The device status field.
+    var status: DeviceStatus {
+        var status = progress.status
+        if hasFailed { status.insert(.failed) }
+        if failure != nil { status.insert(.needsReset) }
+        return status
+    }
+
+    var configurationGeneration: UInt32 {
+        device.configurationGeneration &+ generation
+    }
+
+    /// The queue, if it may be used now.
+    func usableQueue(_ index: Int) -> SplitQueue? {
+        guard progress.isRunning, !hasFailed, failure == nil, slots.indices.contains(index) else { return nil }
+        return slots[index].queue
+    }
+
+    /// The indices of queues that are ready.
+    var readyQueues: [Int] {
+        slots.indices.filter { slots[$0].queue != nil }
+    }
+
+    // MARK: - Status
+
+    /// The driver sets status bits. Bits that it may not set yet stay clear, and bits that are set stay set.
+    ///
+    /// - Returns: what to interrupt the driver for.
+    mutating func advance(to status: DeviceStatus) -> InterruptCauses {
+        if status.contains(.failed) { hasFailed = true }
+        if case .reset = progress, status.contains(.acknowledge) { progress = .acknowledged }
+        if case .acknowledged = progress, status.contains(.driver) { progress = .driver }
+        if case .driver = progress, status.contains(.featuresOK), let accepted = acceptedFeatures() {
+            progress = .negotiated(features: accepted)
+        }
+        guard case .negotiated(let features) = progress, status.contains(.driverOK), !hasFailed else { return [] }
+        progress = .running(features: features)
+        device.activate(features: features)
+        let owed = owesConfigurationInterrupt || failure != nil
+        owesConfigurationInterrupt = false
+        return owed ? .configurationChange : []
+    }
+
+    /// What the driver chose, if it is something to work with.
+    private func acceptedFeatures() -> UInt64? {
+        let chosen = features.chosen
+        guard !features.chosenBeyond, chosen & ~offeredFeatures == 0, chosen & VirtioFeature.version1 != 0,
+            device.accepts(features: chosen)
+        else { return nil }
+        return chosen
+    }
+
+    /// Forgets all that the driver did. The device is told by the caller.
+    private mutating func forgetDriver() {
+        progress = .reset
+        hasFailed = false
+        failure = nil
+        features = FeatureSelection()
+        selectedQueue = 0
+        owesConfigurationInterrupt = false
+        for index in slots.indices {
+            slots[index] = QueueSlot(maximumSize: slots[index].maximumSize)
+        }
+    }
+
+    mutating func reset() {
+        forgetDriver()
+        device.reset()
+    }
+
+    mutating func systemReset() {
+        forgetDriver()
+        device.systemReset()
+    }
+
+    /// The driver made a mistake: queues are left alone until it resets the device.
+    ///
+    /// - Returns: what to interrupt the driver for.
+    mutating func fail(_ error: VirtqueueError) -> InterruptCauses {
+        failure = error
+        for index in slots.indices { slots[index].queue = nil }
+        return progress.isRunning ? .configurationChange : []
+    }
+
+    /// The configuration changed.
+    ///
+    /// - Returns: what to interrupt the driver for.
+    mutating func configurationChanged() -> InterruptCauses {
+        generation &+= 1
+        if progress.isRunning { return .configurationChange }
+        owesConfigurationInterrupt = progress != .reset
+        return []
+    }
+
+    // MARK: - Queues
+
+    /// The driver writes about the selected queue. Only a queue that is not ready can be changed.
+    mutating func changeSelectedQueue(_ change: (inout QueueSetup) -> Void) {
+        guard let index = selectedIndex, slots[index].queue == nil else { return }
+        change(&slots[index].setup)
+    }
+
+    /// The selected queue; nil where the device has none of that number.
+    var selectedIndex: Int? {
+        selectedQueue < UInt32(slots.count) ? Int(selectedQueue) : nil
+    }
+
+    /// The driver says whether the selected queue is ready. It can't be before features are negotiated.
+    ///
+    /// - Returns: what to interrupt the driver for.
+    mutating func setSelectedQueueReady(_ ready: Bool) -> InterruptCauses {
+        guard let index = selectedIndex else { return [] }
+        guard ready else {
+            slots[index].queue = nil
+            return []
+        }
+        guard slots[index].queue == nil, failure == nil, let features = progress.features else { return [] }
+        epoch += 1
+        do {
+            slots[index].queue = try SplitQueue(
+                setup: slots[index].setup, maximumSize: slots[index].maximumSize, features: features, memory: memory,
+                epoch: epoch)
+            return []
+        } catch {
+            return fail(error)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+/// What makes a device of one type: everything but queues, negotiation and registers, which are the transport's.
+///
+/// A device lives inside its transport and is called under the transport's lock, on vCPU threads (configuration space,
+/// reset) and on the event loop's thread (queues). It need not be `Sendable`. It must not call its transport.
+public protocol VirtioDevice {
+    /// Its type (virtio specification, 5). Never changes.
+    var deviceID: UInt32 { get }
+    /// The features of its type that it offers. Never changes.
+    var features: UInt64 { get }
+    /// The maximum size of each of its queues, powers of two up to 32768. Never changes.
+    var queueSizes: [UInt16] { get }
+    /// A number that is different after each change of the configuration space: a driver reads fields of more than 32
+    /// bits again if it changed meanwhile. Constant by default.
+    var configurationGeneration: UInt32 { get }
+
+    /// Whether the device works with what the driver chose of the offered features. Yes by default.
+    func accepts(features: UInt64) -> Bool
+    /// The driver is ready: queues are processed from now on. Nothing by default.
+    mutating func activate(features: UInt64)
+    /// The driver resets the device: chains that were not completed are lost. Nothing by default.
+    mutating func reset()
+    /// The machine is reset. Like a reset by the driver by default.
+    mutating func systemReset()
+
+    /// Reads little-endian bytes from the configuration space.
+    ///
+    /// - Parameters:
+    ///   - offset: in bytes, any, also beyond the end.
+    ///   - size: 1, 2, 4 or 8 bytes.
+    /// - Returns: the value; zero for bytes that do not exist. Zero by default.
+    func readConfiguration(offset: UInt64, size: Int) -> UInt64
+    /// Writes little-endian bytes to the configuration space. Ignored by default.
+    mutating func writeConfiguration(offset: UInt64, size: Int, value: UInt64)
+
+    /// Takes chains from a queue until there is none, or until the device can't take more for now.
+    ///
+    /// - Throws: what the driver did wrong; the device then needs a reset.
+    mutating func process(queue index: Int, _ queue: SplitQueue) throws(VirtqueueError)
+}
+
+extension VirtioDevice {
+    public var configurationGeneration: UInt32 { 0 }
+
+    public func accepts(features: UInt64) -> Bool { true }
+
+    public mutating func activate(features: UInt64) {}
+
+    public mutating func reset() {}
+
+    public mutating func systemReset() { reset() }
+
+    public func readConfiguration(offset: UInt64, size: Int) -> UInt64 { 0 }
+
+    public mutating func writeConfiguration(offset: UInt64, size: Int, value: UInt64) {}
+}

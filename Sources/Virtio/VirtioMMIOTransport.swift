@@ -1,0 +1,114 @@
+import GuestMemory
+import Synchronization
+
+/// A device on the virtio-mmio transport, version 2 (virtio specification, 4.2): 512 bytes of registers, an interrupt
+/// line and the queues.
+///
+/// Registers are read and written by vCPU threads, queues are processed by one other thread; the device is locked for
+/// each. Nothing that the guest does throws or traps: a mistake with a queue makes the device need a reset.
+public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
+    /// How many queues the device has.
+    public let queueCount: Int
+    let deviceID: UInt32
+    let offeredFeatures: UInt64
+    let interruptLine: any InterruptLine
+    let notifier: any QueueNotifier
+    /// The InterruptStatus register: drivers read it in each interrupt, so it does not wait for the device.
+    let interruptStatus = Atomic<UInt32>(0)
+    let state: Mutex<TransportState<Device>>
+
+    /// How many bytes of guest-physical address space the registers take.
+    public static var byteCount: UInt64 { 0x200 }
+    /// Offset in bytes of QueueNotify: a 32-bit write of a queue's index. Where the host turns it into an event, the
+    /// event's receiver calls `processQueue`.
+    public static var notifyOffset: UInt64 { MMIORegister.queueNotify.rawValue }
+
+    /// - Parameters:
+    ///   - memory: where the driver's queues and buffers are.
+    ///   - notifier: told about notifications that come as register writes, and about queues that need another turn.
+    public init(
+        device: sending Device, memory: GuestMemory, interruptLine: any InterruptLine, notifier: any QueueNotifier
+    ) {
+        deviceID = device.deviceID
+        let initial = TransportState(device: device, memory: memory)
+        queueCount = initial.slots.count
+        offeredFeatures = initial.offeredFeatures
+        self.interruptLine = interruptLine
+        self.notifier = notifier
+        state = Mutex(initial)
+    }
+
+    /// Lets the device work on a queue, as long as its turn takes.
+    ///
+    /// - Returns: what the driver did wrong, because of which the device now needs a reset; nil if nothing.
+    @discardableResult
+    public func processQueue(_ index: Int) -> VirtqueueError? {
+        withQueue(index) { (device, queue) throws(VirtqueueError) in
+            try device.process(queue: index, queue)
+        }
+    }
+
+    /// Gives access to the device together with one of its queues, to complete chains that took longer. The driver is
+    /// interrupted if it wants that. The body is not called while the queue can't be used.
+    ///
+    /// - Returns: what the driver did wrong, because of which the device now needs a reset; nil if nothing.
+    @discardableResult
+    public func withQueue(
+        _ index: Int, _ body: (inout Device, SplitQueue) throws(VirtqueueError) -> Void
+    ) -> VirtqueueError? {
+        state.withLock { state -> VirtqueueError? in
+            guard let queue = state.usableQueue(index) else { return nil }
+            var causes: InterruptCauses = []
+            var failure: VirtqueueError?
+            queue.beginTurn()
+            do throws(VirtqueueError) {
+                try body(&state.device, queue)
+                if try queue.needsInterrupt() { causes = .usedBuffer }
+                if queue.isOverBudget { notifier.notify(queue: index) }
+            } catch .staleChain {
+                // The chain is gone, and with it the driver's interest in it.
+            } catch {
+                causes = state.fail(error)
+                failure = error
+            }
+            interrupt(causes)
+            return failure
+        }
+    }
+
+    /// Gives access to the device.
+    public func withDevice<Result: ~Copyable, Failure: Error>(
+        _ body: (inout Device) throws(Failure) -> sending Result
+    ) throws(Failure) -> sending Result {
+        try state.withLock { (state) throws(Failure) in
+            try body(&state.device)
+        }
+    }
+
+    /// Tells the driver that the configuration space changed: at once if it is running, else as soon as it is.
+    public func configurationChanged() {
+        state.withLock { state in
+            interrupt(state.configurationChanged())
+        }
+    }
+
+    /// What the driver did wrong, because of which the device needs a reset; nil if nothing.
+    public var failure: VirtqueueError? {
+        state.withLock { $0.failure }
+    }
+
+    /// Puts transport and device back to where they were at power-on.
+    public func systemReset() {
+        state.withLock { state in
+            state.systemReset()
+            interruptStatus.store(0, ordering: .releasing)
+        }
+    }
+
+    /// Interrupts the driver. Called with the lock held, so that nothing is raised after a reset.
+    func interrupt(_ causes: InterruptCauses) {
+        guard !causes.isEmpty else { return }
+        interruptStatus.bitwiseOr(causes.rawValue, ordering: .acquiringAndReleasing)
+        interruptLine.pulse()
+    }
+}
