@@ -1,3 +1,5 @@
+import Virtio
+
 /// A 16550A serial port (National Semiconductor PC16550D data sheet), as Linux's 8250 driver expects it, without a
 /// line: bytes are on their way as soon as they are written, and the speed does not matter.
 ///
