@@ -1,0 +1,97 @@
+#define _GNU_SOURCE
+#include "files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+
+/// Closes a descriptor and gives the errno of the call before.
+static int fail(int descriptor) {
+    int error = errno;
+    close(descriptor);
+    return -error;
+}
+
+int cl_memory_file(const char *name) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int cl_seal(int descriptor) {
+    int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+    return fcntl(descriptor, F_ADD_SEALS, seals) < 0 ? -errno : 0;
+}
+
+int cl_pseudo_terminal(char *name, size_t size) {
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master < 0)
+        return -errno;
+    // Without raw mode, the terminal would echo what the guest writes back to it as if somebody typed it.
+    struct termios mode;
+    if (grantpt(master) < 0 || unlockpt(master) < 0 || tcgetattr(master, &mode) < 0)
+        return fail(master);
+    cfmakeraw(&mode);
+    if (tcsetattr(master, TCSANOW, &mode) < 0)
+        return fail(master);
+    int error = ptsname_r(master, name, size);
+    if (error != 0) {
+        close(master);
+        return -error;
+    }
+    return master;
+}
+
+static int make_address(struct sockaddr_un *address, const char *path) {
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof address->sun_path)
+        return -ENAMETOOLONG;
+    strcpy(address->sun_path, path);
+    return 0;
+}
+
+int cl_listen(const char *path) {
+    struct sockaddr_un address;
+    int error = make_address(&address, path);
+    if (error < 0)
+        return error;
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0)
+        return -errno;
+    // Whoever may write to the socket rules the machine: nobody but its owner.
+    mode_t former = umask(0077);
+    int result = bind(descriptor, (struct sockaddr *)&address, sizeof address);
+    umask(former);
+    if (result < 0)
+        return fail(descriptor);
+    if (listen(descriptor, 8) < 0) {
+        error = fail(descriptor);
+        unlink(path);
+        return error;
+    }
+    return descriptor;
+}
+
+int cl_is_listened_at(const char *path) {
+    struct sockaddr_un address;
+    int error = make_address(&address, path);
+    if (error < 0)
+        return error;
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0)
+        return -errno;
+    int result = connect(descriptor, (struct sockaddr *)&address, sizeof address);
+    error = errno;
+    close(descriptor);
+    // A full queue of a listener is a listener.
+    if (result == 0 || error == EAGAIN || error == EINPROGRESS)
+        return 1;
+    return error == ECONNREFUSED ? 0 : -error;
+}

@@ -1,0 +1,99 @@
+import Host
+import KernelLayout
+import SystemPackage
+
+/// A kernel that is ready to be loaded: unpacked, open, and with its layout known and checked.
+public struct KernelImage: ~Copyable {
+    /// The unpacked kernel, an ELF file, open for reading.
+    public let descriptor: OwnedFileDescriptor
+    /// Where its parts go in guest memory.
+    public let layout: KernelLayout
+    /// Why the unpacked kernel could not be kept for the next time; nil where it was, or needed not be.
+    public let cacheProblem: String?
+
+    /// Opens a kernel: a bzImage, which is unpacked unless the cache has it, or an ELF file as it is.
+    ///
+    /// - Parameters:
+    ///   - path: the kernel's file.
+    ///   - cache: where unpacked kernels are kept. Without one, or where it can't be written to, the kernel is
+    ///     unpacked into memory.
+    public init(opening path: FilePath, cache: KernelCache?) throws(KernelImageError) {
+        do throws(KernelImageError.Reason) {
+            self = try Self.open(try KernelFile(opening: path), cache: cache)
+        } catch {
+            throw KernelImageError(path.string, error)
+        }
+    }
+
+    private init(_ descriptor: consuming OwnedFileDescriptor, _ layout: KernelLayout, cacheProblem: String? = nil) {
+        self.descriptor = descriptor
+        self.layout = layout
+        self.cacheProblem = cacheProblem
+    }
+
+    private static let elfSignature: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
+
+    private static func open(
+        _ file: consuming KernelFile, cache: KernelCache?
+    ) throws(KernelImageError.Reason) -> KernelImage {
+        let start = try file.bytes(count: BootHeader.length, at: 0)
+        if let header = try BootHeader(start, fileSize: file.size) {
+            return try unpacked(try KernelPayload(header, in: file), of: file, cache: cache)
+        }
+        guard start.starts(with: elfSignature) else { throw .notAKernel }
+        let layout = try KernelLayout(elf: file.descriptor.descriptor, fileSize: file.size)
+        return KernelImage(file.descriptor, layout)
+    }
+
+    private static func unpacked(
+        _ payload: KernelPayload, of file: borrowing KernelFile, cache: KernelCache?
+    ) throws(KernelImageError.Reason) -> KernelImage {
+        if let kept = cache?.lookUp(file.identity, size: payload.unpackedSize) {
+            // A kernel in the cache that is damaged after all is as good as none.
+            if let layout = try? KernelLayout(elf: kept.descriptor, fileSize: payload.unpackedSize) {
+                return KernelImage(kept, layout)
+            }
+        }
+        var problem: String?
+        if let cache {
+            do throws(KernelPayload.Failure) {
+                var layout = KernelLayout(entry: 0, segments: [])
+                let stored = try cache.store(file.identity) { output throws(KernelPayload.Failure) in
+                    layout = try unpack(payload, from: file, into: output)
+                }
+                return KernelImage(stored, layout)
+            } catch {
+                switch error {
+                case .image(let reason): throw reason
+                case .output(let error): problem = error.description
+                }
+            }
+        }
+        do throws(KernelPayload.Failure) {
+            let memory = try KernelPayload.Failure.output { () throws(SystemCallError) in
+                try OwnedFileDescriptor(memoryFile: "kernel")
+            }
+            let layout = try unpack(payload, from: file, into: memory.descriptor)
+            try KernelPayload.Failure.output { () throws(SystemCallError) in try memory.seal() }
+            return KernelImage(memory, layout, cacheProblem: problem)
+        } catch {
+            switch error {
+            case .image(let reason): throw reason
+            case .output(let error):
+                throw .cannotUnpack([problem, error.description].compactMap(\.self).joined(separator: "; "))
+            }
+        }
+    }
+
+    /// Unpacks a kernel and checks what came out.
+    private static func unpack(
+        _ payload: KernelPayload, from file: borrowing KernelFile, into output: FileDescriptor
+    ) throws(KernelPayload.Failure) -> KernelLayout {
+        try payload.unpack(from: file, into: output)
+        do throws(KernelImageError.Reason) {
+            return try KernelLayout(elf: output, fileSize: payload.unpackedSize)
+        } catch {
+            throw .image(error == .notAKernel ? .damaged("what it unpacks to is not an ELF file") : error)
+        }
+    }
+}
