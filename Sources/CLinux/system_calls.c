@@ -34,3 +34,10 @@ int cl_duplicate(int descriptor) {
     int duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
     return duplicate < 0 ? -errno : duplicate;
 }
+
+int cl_make_nonblocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    return 0;
+}

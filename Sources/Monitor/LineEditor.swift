@@ -40,7 +40,7 @@ public struct LineEditor: Sendable {
         switch byte {
         case 0x0A where isBehindReturn: return []
         case 0x0A, 0x0D: return endLine()
-        case 0x08, 0x7F where echoes: return erase(1)
+        case 0x08 where echoes, 0x7F where echoes: return erase(1)
         case 0x15 where echoes: return erase(line.count)  // Ctrl-U
         case 0x03 where echoes:  // Ctrl-C
             line = []

@@ -124,3 +124,6 @@ int cl_is_hung_up(int descriptor);
 
 /// A second descriptor of the same open file, close-on-exec. Negated errno on failure.
 int cl_duplicate(int descriptor);
+
+/// Makes reads and writes of an open file fail with EAGAIN instead of waiting. 0 or a negated errno.
+int cl_make_nonblocking(int descriptor);
