@@ -1,4 +1,4 @@
-/// The state of a range of memory blocks (virtio specification, 5.15.6.4).
+/// The state of a range of memory blocks (virtio specification, 5.15.6.6).
 public enum VirtioMemBlockState: UInt16, Sendable {
     case plugged = 0
     case unplugged = 1
