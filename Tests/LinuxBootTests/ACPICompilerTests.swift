@@ -4,9 +4,13 @@ import Testing
 @testable import LinuxBoot
 
 private let compiler = "/usr/bin/iasl"
+private let interpreter = "/usr/bin/acpiexec"
 
-/// What ACPI's reference compiler says of the tables.
-@Suite(.enabled(if: FileManager.default.isExecutableFile(atPath: compiler), "iasl (acpica-tools) is not installed"))
+/// What ACPI's reference compiler and interpreter say of the tables.
+@Suite(
+    .enabled(
+        if: [compiler, interpreter].allSatisfy(FileManager.default.isExecutableFile(atPath:)),
+        "iasl and acpiexec (package acpica-tools) are not installed"))
 final class ACPICompilerTests {
     private let directory: URL
 
@@ -19,9 +23,9 @@ final class ACPICompilerTests {
         try? FileManager.default.removeItem(at: directory)
     }
 
-    private func run(_ arguments: String...) throws -> (status: Int32, output: String) {
+    private func run(_ program: String, _ arguments: String...) throws -> (status: Int32, output: String) {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: compiler)
+        process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         process.currentDirectoryURL = directory
         let pipe = Pipe()
@@ -37,10 +41,10 @@ final class ACPICompilerTests {
     private func roundTrip(_ name: String, _ bytes: [UInt8]) throws -> (source: String, output: String) {
         let file = directory.appendingPathComponent("\(name).aml")
         try Data(bytes).write(to: file)
-        let disassembled = try run("-d", file.path)
+        let disassembled = try run(compiler, "-d", file.path)
         try #require(disassembled.status == 0, "\(disassembled.output)")
         let source = try String(contentsOf: directory.appendingPathComponent("\(name).dsl"), encoding: .utf8)
-        let compiled = try run("-p", "\(name)-again", directory.appendingPathComponent("\(name).dsl").path)
+        let compiled = try run(compiler, "-p", "\(name)-again", directory.appendingPathComponent("\(name).dsl").path)
         #expect(compiled.status == 0, "\(compiled.output)")
         #expect(!disassembled.output.contains("Incorrect checksum"))
         return (source, compiled.output)
@@ -73,5 +77,25 @@ final class ACPICompilerTests {
         let again = try Data(contentsOf: directory.appendingPathComponent("DSDT-again.aml"))
         let isSame = again.dropFirst(36).elementsEqual(bytes.dropFirst(36))
         #expect(isSame, "\(source)")
+    }
+
+    /// Runs statements of the interpreter's command line on the DSDT.
+    private func interpret(_ command: String) throws -> String {
+        let file = directory.appendingPathComponent("DSDT.aml")
+        try Data(try #require(try ACPITablesTests.tables(of: .sample())["DSDT"])).write(to: file)
+        return try run(interpreter, "-b", command, file.path).output
+    }
+
+    @Test func aPulseOfThePowerButtonNotifiesTheButton() throws {
+        let pressed = try interpret("execute \\_SB.GED_._EVT 9")
+        #expect(pressed.contains(/Received a Device Notify on \[PWRB\] \S+ Value 0x80/), "\(pressed)")
+        let other = try interpret("execute \\_SB.GED_._EVT 8")
+        #expect(other.contains("Evaluating \\_SB.GED_._EVT"), "\(other)")
+        #expect(!other.contains("Notify"), "\(other)")
+    }
+
+    @Test func softOffIsSleepTypeFive() throws {
+        let output = try interpret("execute \\_S5_")
+        #expect(output.contains(/\[Package\] Contains 2 Elements:\s+\[Integer\] = 0+5\s/), "\(output)")
     }
 }
