@@ -31,6 +31,9 @@ final class TinyGuest {
         memory = try MemoryMapping(anonymous: size)
         try vm.setUserMemoryRegion(slot: 0, guestAddress: 0, size: size, hostAddress: memory.address)
         vcpu = try vm.createVCPU(id: 0)
+        try vcpu.setCPUID(
+            system.supportedCPUID().forGuest(
+                vcpu: 0, in: ProcessorLayout(sockets: 1, cores: 1, threads: 1), hasDeadlineTimer: false))
         try vcpu.setRealMode(at: Self.entry)
         write(code, at: UInt64(Self.entry))
     }
