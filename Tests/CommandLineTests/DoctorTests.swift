@@ -84,8 +84,7 @@ import Testing
     }
 
     @Test func aProbeThatSaysNothing() throws {
-        let installation = try TestInstallation()
-        try installation.write("swiftlet-vmm", Array("#!/bin/sh\nexit 3\n".utf8))
+        let installation = try TestInstallation(standIn: "#!/bin/sh\nexit 3\n")
         let outcome = try installation.swiftlet("doctor")
         #expect(outcome.status == 1)
         #expect(

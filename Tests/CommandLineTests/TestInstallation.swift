@@ -19,7 +19,7 @@ final class TestInstallation {
     }
 
     /// Shows its arguments, each behind "argument ", and its descriptors, or answers a probe.
-    private static let standIn = """
+    static let standIn = """
         #!/bin/sh
         if [ "$1" = --probe ]; then
             cat "${0%/*}/probe"
@@ -29,21 +29,30 @@ final class TestInstallation {
             printf 'argument %s\\0' "$argument"
         done
         for descriptor in /proc/$$/fd/*; do
-            printf 'descriptor %s %s\\0' "${descriptor##*/}" "$(readlink "$descriptor")"
+            printf 'descriptor %s ' "${descriptor##*/}"
+            readlink -z "$descriptor" || printf '\\0'
         done
         """
 
-    /// - Parameter probe: what the stand-in answers to a probe.
-    init(probe: String = "") throws {
+    /// - Parameters:
+    ///   - probe: what the stand-in answers to a probe.
+    ///   - standIn: the stand-in, a shell script.
+    init(probe: String = "", standIn: String = standIn) throws {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("swiftlet-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
-        try FileManager.default.copyItem(atPath: Self.builtPrograms + "/swiftlet", toPath: directory + "/swiftlet")
-        try write("swiftlet-vmm", Array(Self.standIn.utf8))
         try write("probe", Array(probe.utf8))
-        // Everybody may run it, also a test that gives up its privileges.
-        for (file, mode) in [("", 0o755), ("/swiftlet", 0o755), ("/swiftlet-vmm", 0o755), ("/probe", 0o644)] {
-            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: directory + file)
-        }
+        // A shell writes what will be run: were it this process, another test's child could hold it open for writing
+        // for a moment, and it could not be run (ETXTBSY). Everybody may run it, also a test without privileges.
+        let install = """
+            { cp -l "$1" swiftlet 2>/dev/null || cp "$1" swiftlet; } && printf '%s' "$2" >swiftlet-vmm &&
+            chmod 755 . swiftlet swiftlet-vmm && chmod 644 probe
+            """
+        let outcome = try run(["sh", "-c", install, "sh", Self.builtPrograms + "/swiftlet", standIn])
+        guard outcome.status == 0 else { throw InstallationError(text: outcome.errors) }
+    }
+
+    private struct InstallationError: Error {
+        let text: String
     }
 
     deinit {
@@ -73,7 +82,7 @@ final class TestInstallation {
             .merging(["SWIFTLET_CACHE": directory + "/cache"]) { $1 }.merging(environment) { $1 }
         let (output, errors) = (directory + "/output", directory + "/errors")
         for file in [output, errors] {
-            FileManager.default.createFile(atPath: file, contents: nil)
+            _ = FileManager.default.createFile(atPath: file, contents: nil)
         }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle(forWritingAtPath: output)
