@@ -10,8 +10,12 @@
 int cl_signal_descriptor(const int *signals, int count) {
     sigset_t set;
     sigemptyset(&set);
-    for (int i = 0; i < count; i++)
-        sigaddset(&set, signals[i]);
+    for (int i = 0; i < count; i++) {
+        // What the parent ignores (nohup, a shell's background job) stays ignored; blocked, it would be queued.
+        struct sigaction action;
+        if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&set, signals[i]);
+    }
     int result = pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (result != 0)
         return -result;

@@ -1,6 +1,9 @@
 #define _GNU_SOURCE
 #include "clinux.h"
 
+#include <fcntl.h>
+#include <poll.h>
+
 int cl_epoll_wait(int epoll, struct cl_epoll_event *events, int timeout_milliseconds) {
     struct epoll_event ready[CL_EPOLL_BATCH];
     int count = epoll_wait(epoll, ready, CL_EPOLL_BATCH, timeout_milliseconds);
@@ -14,4 +17,27 @@ int cl_epoll_wait(int epoll, struct cl_epoll_event *events, int timeout_millisec
 int cl_accept(int listener) {
     int descriptor = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     return descriptor < 0 ? -errno : descriptor;
+}
+
+void cl_wait_readable(int descriptor) {
+    struct pollfd wait = {.fd = descriptor, .events = POLLIN};
+    while (poll(&wait, 1, -1) < 0 && errno == EINTR) {
+    }
+}
+
+int cl_is_hung_up(int descriptor) {
+    struct pollfd state = {.fd = descriptor, .events = 0};
+    return poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) != 0;
+}
+
+int cl_duplicate(int descriptor) {
+    int duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    return duplicate < 0 ? -errno : duplicate;
+}
+
+int cl_make_nonblocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    return 0;
 }

@@ -27,7 +27,8 @@ void cl_terminal_restore(void) {
 static void restore_and_die(int signal_number) {
     int saved = errno;
     cl_terminal_restore();
-    // SA_RESETHAND has brought the default action back.
+    // Explicitly: another handler may have called this one.
+    signal(signal_number, SIG_DFL);
     raise(signal_number);
     errno = saved;
 }
@@ -42,7 +43,7 @@ static void install(void) {
         struct sigaction former_action;
         // What somebody else handles is theirs.
         if (sigaction(deadly[i], NULL, &former_action) == 0 && former_action.sa_handler == SIG_DFL) {
-            struct sigaction action = {.sa_handler = restore_and_die, .sa_flags = SA_RESETHAND | SA_NODEFER};
+            struct sigaction action = {.sa_handler = restore_and_die, .sa_flags = SA_NODEFER};
             sigemptyset(&action.sa_mask);
             sigaction(deadly[i], &action, NULL);
         }

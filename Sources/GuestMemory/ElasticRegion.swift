@@ -29,18 +29,17 @@ public final class ElasticRegion {
     /// Linux plugs by memory blocks of 128 MiB: smaller slots would only be more of them.
     private static let smallestSlot: UInt64 = 128 << 20
 
-    /// Makes a region without a plugged block.
+    /// Takes over a region of fresh memory, and makes it one without a plugged block.
     ///
     /// - Parameters:
-    ///   - size: bytes, a multiple of the block size.
+    ///   - memory: its size is a multiple of the block size.
     ///   - blockSize: bytes, a power of two, at least the page size.
-    /// - Throws: `SystemCallError` where the host can't map that much.
-    public init(
-        name: String, start: GuestAddress, size: UInt64, blockSize: UInt64
-    ) throws(SystemCallError) {
+    /// - Throws: `SystemCallError` where the host refuses to protect the memory.
+    public init(_ memory: GuestMemoryRegion, blockSize: UInt64) throws(SystemCallError) {
+        let size = memory.size
         precondition(blockSize >= hostPageSize && blockSize & (blockSize - 1) == 0, "not a power of two")
-        precondition(size > 0 && size % blockSize == 0, "not a multiple of the block size")
-        memory = try GuestMemoryRegion(name: name, start: start, size: size)
+        precondition(size % blockSize == 0, "not a multiple of the block size")
+        self.memory = memory
         // Memory that was touched once before it is split up can be joined again: with the first page populated, all
         // later parts share one anonymous VMA root, and plugging everything leaves a single mapping behind.
         try memory.mapping.touch(0)

@@ -18,6 +18,9 @@ public final class GuestMemoryRegion: Sendable {
     /// Its guest-physical addresses. A region never reaches the end of the 64-bit address space.
     public var addresses: Range<UInt64> { start.rawValue..<(start.rawValue + size) }
 
+    /// Where the process has it.
+    public var hostAddress: UInt64 { unsafe UInt64(UInt(bitPattern: mapping.base)) }
+
     /// Makes a region of fresh memory that reads as zero.
     ///
     /// - Parameters:

@@ -29,6 +29,11 @@ public enum ByteStream {
         }
     }
 
+    /// Whether nobody is at the other end now, such as at a pseudo-terminal that no program has opened.
+    public static func isHungUp(_ descriptor: FileDescriptor) -> Bool {
+        cl_is_hung_up(descriptor.rawValue) != 0
+    }
+
     /// Writes as many bytes as the descriptor takes; returns how many, 0 where it would block.
     ///
     /// - Throws: `SystemCallError` for any failure but EAGAIN and EINTR.

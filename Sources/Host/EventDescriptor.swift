@@ -26,4 +26,11 @@ public final class EventDescriptor: Sendable {
         var count: UInt64 = 0
         return unsafe cl_read(owned.rawValue, &count, 8) == 8 ? count : 0
     }
+
+    /// Waits until the counter is not 0, and takes it.
+    public func wait() {
+        repeat {
+            cl_wait_readable(owned.rawValue)
+        } while drain() == 0
+    }
 }

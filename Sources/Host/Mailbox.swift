@@ -2,7 +2,12 @@ import Synchronization
 
 /// Messages from any thread to the thread of an event loop.
 public final class Mailbox<Message: Sendable>: Sendable {
-    private let messages = Mutex<[Message]>([])
+    private struct State {
+        var messages: [Message] = []
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
     private let event: EventDescriptor
 
     /// - Throws: `SystemCallError` (EMFILE, ENFILE, ENOMEM).
@@ -11,9 +16,19 @@ public final class Mailbox<Message: Sendable>: Sendable {
     }
 
     /// Sends a message; messages of one thread arrive in the order in which they were sent.
-    public func send(_ message: Message) {
-        messages.withLock { $0.append(message) }
-        event.signal()
+    ///
+    /// - Returns: false where nobody will receive it: the mailbox is closed.
+    @discardableResult public func send(_ message: Message) -> Bool {
+        let isOpen = state.withLock { state in
+            if !state.isClosed {
+                state.messages.append(message)
+            }
+            return !state.isClosed
+        }
+        if isOpen {
+            event.signal()
+        }
+        return isOpen
     }
 
     /// Calls the handler on the loop's thread for each message from now on.
@@ -22,13 +37,24 @@ public final class Mailbox<Message: Sendable>: Sendable {
     public func attach(to loop: EventLoop, _ handler: @escaping (Message) -> Void) throws(SystemCallError) {
         _ = try loop.add(event.descriptor, .readable) { [self] _ in
             event.drain()
-            let received = messages.withLock { queued in
-                defer { queued.removeAll(keepingCapacity: true) }
-                return queued
-            }
-            for message in received {
+            for message in take() {
                 handler(message)
             }
+        }
+    }
+
+    /// Takes no more messages.
+    ///
+    /// - Returns: those that came too late for the handler.
+    public func close() -> [Message] {
+        state.withLock { $0.isClosed = true }
+        return take()
+    }
+
+    private func take() -> [Message] {
+        state.withLock { state in
+            defer { state.messages.removeAll(keepingCapacity: true) }
+            return state.messages
         }
     }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import SystemPackage
 
 /// A file descriptor with one owner: it is closed when the owner is gone, once.
@@ -20,6 +21,13 @@ public struct OwnedFileDescriptor: ~Copyable, Sendable {
             throw SystemCallError(call(), Errno(rawValue: CInt(-result)), subject: subject())
         }
         descriptor = FileDescriptor(rawValue: CInt(result))
+    }
+
+    /// Opens the same file once more, for an owner of its own; position and flags stay common.
+    ///
+    /// - Throws: `SystemCallError` (EMFILE).
+    public init(duplicating descriptor: FileDescriptor) throws(SystemCallError) {
+        try self.init(result: Int(cl_duplicate(descriptor.rawValue)), of: "fcntl", subject: "F_DUPFD_CLOEXEC")
     }
 
     /// The descriptor's number, as the kernel knows it.

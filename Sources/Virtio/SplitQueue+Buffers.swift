@@ -92,7 +92,7 @@ extension SplitQueue {
         var done: UInt64 = 0
         try forEachReadablePiece(of: chain, at: offset, count: count) { (piece) throws(VirtqueueError) in
             do throws(GuestMemoryError) {
-                value |= try load(piece) << (8 * done)
+                value |= try memory.load(piece) << (8 * done)
             } catch {
                 throw .memory(error)
             }
@@ -107,34 +107,11 @@ extension SplitQueue {
         var done: UInt64 = 0
         try forEachWritablePiece(of: chain, at: offset, count: count) { (piece) throws(VirtqueueError) in
             do throws(GuestMemoryError) {
-                try store(value >> (8 * done), to: piece)
+                try memory.store(value >> (8 * done), to: piece)
             } catch {
                 throw .memory(error)
             }
             done += piece.count
-        }
-    }
-
-    /// Loads up to 8 bytes, which may lie in two regions of guest memory.
-    private func load(_ piece: GuestBuffer) throws(GuestMemoryError) -> UInt64 {
-        if piece.count == 8, let slice = try? memory.slice(at: piece.address, count: 8) {
-            return try slice.loadUInt64(at: 0)
-        }
-        var value: UInt64 = 0
-        for byte in 0..<piece.count {
-            value |= UInt64(try memory.loadUInt8(at: GuestAddress(piece.address.rawValue + byte))) << (8 * byte)
-        }
-        return value
-    }
-
-    /// Stores the low bytes of a value, up to 8, into what may be two regions of guest memory.
-    private func store(_ value: UInt64, to piece: GuestBuffer) throws(GuestMemoryError) {
-        if piece.count == 8, let slice = try? memory.slice(at: piece.address, count: 8) {
-            return try slice.store(value, at: 0)
-        }
-        for byte in 0..<piece.count {
-            try memory.store(
-                UInt8(truncatingIfNeeded: value >> (8 * byte)), at: GuestAddress(piece.address.rawValue + byte))
         }
     }
 }

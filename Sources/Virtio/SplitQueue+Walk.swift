@@ -90,9 +90,11 @@ extension SplitQueue {
                     rest: try descriptorTable.loadUInt64(at: offset + 8))
             case .indirect(let start, _):
                 // No overflow: the whole table was found in guest memory.
+                let first = GuestAddress(start.rawValue + offset)
+                let second = GuestAddress(start.rawValue + offset + 8)
                 return Descriptor(
-                    address: try memory.loadUInt64(at: GuestAddress(start.rawValue + offset)),
-                    rest: try memory.loadUInt64(at: GuestAddress(start.rawValue + offset + 8)))
+                    address: try memory.load(GuestBuffer(address: first, count: 8)),
+                    rest: try memory.load(GuestBuffer(address: second, count: 8)))
             }
         } catch {
             throw .memory(error)

@@ -27,7 +27,7 @@ public protocol VirtioDevice {
     /// - Parameters:
     ///   - offset: in bytes, any, also beyond the end.
     ///   - size: 1, 2, 4 or 8 bytes.
-    /// - Returns: the value; zero for bytes that do not exist. Zero by default.
+    /// - Returns: the value; zero for bytes that do not exist; bits beyond the size are ignored. Zero by default.
     func readConfiguration(offset: UInt64, size: Int) -> UInt64
     /// Writes little-endian bytes to the configuration space. Ignored by default.
     mutating func writeConfiguration(offset: UInt64, size: Int, value: UInt64)

@@ -9,9 +9,10 @@ extension VirtioMMIOTransport {
     /// - Returns: the value; zero for what is not there, and for control registers other than 32 bits wide and aligned.
     public func read(offset: UInt64, size: Int) -> UInt64 {
         if offset >= MMIORegister.configurationSpace {
-            return state.withLock { state in
+            let value = state.withLock { state in
                 state.device.readConfiguration(offset: offset - MMIORegister.configurationSpace, size: size)
             }
+            return value & mask(bytes: size)
         }
         guard size == 4, let register = MMIORegister(rawValue: offset) else { return 0 }
         return UInt64(read(register))
@@ -27,7 +28,7 @@ extension VirtioMMIOTransport {
         if offset >= MMIORegister.configurationSpace {
             state.withLock { state in
                 state.device.writeConfiguration(
-                    offset: offset - MMIORegister.configurationSpace, size: size, value: value)
+                    offset: offset - MMIORegister.configurationSpace, size: size, value: value & mask(bytes: size))
             }
             return
         }
@@ -101,4 +102,10 @@ extension VirtioMMIOTransport {
             }
         }
     }
+}
+
+/// The bits of an access of so many bytes.
+private func mask(bytes: Int) -> UInt64 {
+    // Shifts by more than 63 give zero.
+    ~(UInt64.max << UInt64(8 * max(0, min(bytes, 8))))
 }

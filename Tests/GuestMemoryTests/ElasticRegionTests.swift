@@ -38,7 +38,8 @@ final class FakeSlots: MemorySlots {
     init() throws {
         try GuestMemory.installProcessHandlers()
         region = try ElasticRegion(
-            name: "vm0", start: GuestAddress(Self.start), size: 512 * Self.mebibyte, blockSize: 2 * Self.mebibyte)
+            GuestMemoryRegion(name: "vm0", start: GuestAddress(Self.start), size: 512 * Self.mebibyte),
+            blockSize: 2 * Self.mebibyte)
         region.connect(to: slots)
         memory = GuestMemory(regions: [region.memory])
     }
@@ -134,7 +135,8 @@ final class FakeSlots: MemorySlots {
 
     @Test func largeRegionsHaveLargerSlotsNotMoreOfThem() throws {
         let large = try ElasticRegion(
-            name: "large", start: GuestAddress(1 << 40), size: 1 << 40, blockSize: 2 * Self.mebibyte)
+            GuestMemoryRegion(name: "large", start: GuestAddress(1 << 40), size: 1 << 40),
+            blockSize: 2 * Self.mebibyte)
         #expect(large.slotSize == 4 << 30)
         large.connect(to: slots)
         try large.plug(0..<1)

@@ -115,3 +115,15 @@ static inline int cl_socket_pair(int *first, int *second) {
 
 /// accept4(2), close-on-exec and non-blocking.
 int cl_accept(int listener);
+
+/// Waits until a descriptor is readable: poll(2) without a limit, whatever signals arrive.
+void cl_wait_readable(int descriptor);
+
+/// Whether nobody is at the other end: poll(2) reports a hang-up.
+int cl_is_hung_up(int descriptor);
+
+/// A second descriptor of the same open file, close-on-exec. Negated errno on failure.
+int cl_duplicate(int descriptor);
+
+/// Makes reads and writes of an open file fail with EAGAIN instead of waiting. 0 or a negated errno.
+int cl_make_nonblocking(int descriptor);

@@ -1,0 +1,226 @@
+// The guest's first process. It tells the outside at once that user space runs, loads the drivers, says what booted,
+// and keeps a shell on the console. The power button, and `poweroff`, `reboot` and `halt` typed there, end the guest.
+//
+// Words on the kernel's command line that it obeys, after its line on the console:
+//   swiftlet.init=poweroff|reboot|halt|panic
+
+#define _GNU_SOURCE
+#include "boot.h"
+#include "guest_tools.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/input.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/// Where the outside listens for the first sign of life: the port of Bochs's and QEMU's debug console.
+enum { sign_of_life_port = 0xE9, sign_of_life = 0x31 };
+
+/// Power buttons that are listened to; a guest has one, or one fixed and one of the control method kind.
+enum { max_buttons = 8 };
+
+static void report_first_instruction(void) {
+    // Debian's cloud kernels have no /dev/port.
+    if (ioperm(sign_of_life_port, 1, 1) == 0)
+        outb(sign_of_life, sign_of_life_port);
+}
+
+static void mount_file_systems(void) {
+    mount_at("proc", "/proc", "proc", 0, NULL);
+    mount_at("sysfs", "/sys", "sysfs", 0, NULL);
+    // The kernel may have mounted it already.
+    mkdir("/dev", 0755);
+    if (mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) != 0 && errno != EBUSY)
+        dprintf(STDERR_FILENO, "init: mounting /dev: %s\n", strerror(errno));
+    mount_at("devpts", "/dev/pts", "devpts", 0, NULL);
+    mount_at("tmpfs", "/dev/shm", "tmpfs", 0, NULL);
+    mount_at("tmpfs", "/tmp", "tmpfs", 0, NULL);
+    mount_at("tmpfs", "/run", "tmpfs", 0, NULL);
+}
+
+/// Opens what can report a power button; returns how many there are.
+static int open_power_buttons(struct pollfd *buttons) {
+    int count = 0;
+    DIR *directory = opendir("/dev/input");
+    for (struct dirent *entry; directory && count < max_buttons && (entry = readdir(directory));) {
+        if (strncmp(entry->d_name, "event", 5) != 0)
+            continue;
+        int device = openat(dirfd(directory), entry->d_name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        unsigned char keys[KEY_MAX / 8 + 1] = {0};
+        if (device >= 0 && ioctl(device, EVIOCGBIT(EV_KEY, sizeof keys), keys) >= 0 &&
+            (keys[KEY_POWER / 8] & 1 << KEY_POWER % 8))
+            buttons[count++] = (struct pollfd){.fd = device, .events = POLLIN};
+        else if (device >= 0)
+            close(device);
+    }
+    if (directory)
+        closedir(directory);
+    return count;
+}
+
+static bool power_button_pressed(int device) {
+    struct input_event event;
+    bool pressed = false;
+    while (read(device, &event, sizeof event) == sizeof event)
+        pressed |= event.type == EV_KEY && event.code == KEY_POWER && event.value == 1;
+    return pressed;
+}
+
+/// Ends the guest in an orderly way; does not return.
+_Noreturn static void end(int how) {
+    kill(-1, SIGKILL);
+    sync();
+    reboot(how);
+    // Only a halted machine gets here.
+    for (;;)
+        pause();
+}
+
+_Noreturn static void panic_kernel(void) {
+    int trigger = open("/proc/sysrq-trigger", O_WRONLY);
+    if (trigger < 0 || write(trigger, "c", 1) != 1)
+        perror("init: /proc/sysrq-trigger");
+    // The end of the first process is a panic too.
+    exit(1);
+}
+
+/// Obeys `swiftlet.init=` on the kernel's command line, if it is there.
+static void obey_command_line(void) {
+    char line[4096] = {0};
+    int file = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+    if (file < 0 || read(file, line, sizeof line - 1) < 0)
+        return;
+    close(file);
+    static const char prefix[] = "swiftlet.init=";
+    char *rest = line;
+    for (char *word; (word = strsep(&rest, " \n"));) {
+        if (strncmp(word, prefix, sizeof prefix - 1) != 0)
+            continue;
+        const char *action = word + sizeof prefix - 1;
+        if (strcmp(action, "poweroff") == 0)
+            end(RB_POWER_OFF);
+        else if (strcmp(action, "reboot") == 0)
+            end(RB_AUTOBOOT);
+        else if (strcmp(action, "halt") == 0)
+            end(RB_HALT_SYSTEM);
+        else if (strcmp(action, "panic") == 0)
+            panic_kernel();
+        dprintf(STDERR_FILENO, "init: %s is not poweroff, reboot, halt or panic\n", word);
+    }
+}
+
+/// Opens the terminal behind /dev/console, which itself can't control a session: without one, Ctrl-C reaches nobody.
+static int open_console(void) {
+    char names[256] = {0};
+    int file = open("/sys/class/tty/console/active", O_RDONLY | O_CLOEXEC);
+    if (file >= 0) {
+        if (read(file, names, sizeof names - 1) < 0)
+            names[0] = '\0';
+        close(file);
+    }
+    // The last one named is the one that /dev/console stands for.
+    names[strcspn(names, "\n")] = '\0';
+    const char *last = strrchr(names, ' ');
+    char path[280];
+    snprintf(path, sizeof path, "/dev/%s", last ? last + 1 : names);
+    int terminal = open(path, O_RDWR | O_NOCTTY);
+    return terminal >= 0 ? terminal : open("/dev/console", O_RDWR | O_NOCTTY);
+}
+
+/// Starts a shell in a session of its own, controlled by the console.
+static pid_t start_shell(void) {
+    pid_t child = fork();
+    if (child != 0)
+        return child;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setsid();
+    int terminal = open_console();
+    for (int descriptor = 0; terminal >= 0 && descriptor <= STDERR_FILENO; descriptor++)
+        dup2(terminal, descriptor);
+    if (terminal > STDERR_FILENO)
+        close(terminal);
+    ioctl(STDIN_FILENO, TIOCSCTTY, 1);
+    if (chdir("/root") != 0)
+        perror("init: /root");
+    char *environment[] = {"HOME=/root", "PATH=/bin", "TERM=linux", "PS1=guest# ", NULL};
+    execle("/bin/busybox", "sh", "-i", NULL, environment);
+    perror("init: /bin/busybox");
+    _exit(127);
+}
+
+static void say_ready(void) {
+    struct utsname kernel;
+    uname(&kernel);
+    // One write, so that no message of the kernel's lands in the middle of it.
+    dprintf(STDOUT_FILENO, "swiftlet guest ready: Linux %s, %ld CPUs\n", kernel.release,
+            sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+/// Obeys a signal as busybox's poweroff, reboot and halt send them to the first process.
+static void obey_signal(unsigned signal) {
+    switch (signal) {
+    case SIGUSR2:
+        end(RB_POWER_OFF);
+    case SIGTERM:
+    case SIGINT:
+        end(RB_AUTOBOOT);
+    case SIGUSR1:
+        end(RB_HALT_SYSTEM);
+    }
+}
+
+/// Keeps a shell running, collects orphans, and waits for whatever ends the guest.
+_Noreturn static void supervise(int signals) {
+    struct pollfd sources[1 + max_buttons] = {{.fd = signals, .events = POLLIN}};
+    int count = 1 + open_power_buttons(sources + 1);
+    pid_t shell = start_shell();
+    for (;;) {
+        poll(sources, count, -1);
+        for (int button = 1; button < count; button++) {
+            if (power_button_pressed(sources[button].fd))
+                end(RB_POWER_OFF);
+        }
+        struct signalfd_siginfo received;
+        while (read(signals, &received, sizeof received) == sizeof received)
+            obey_signal(received.ssi_signo);
+        for (pid_t ended; (ended = waitpid(-1, NULL, WNOHANG)) > 0;) {
+            if (ended != shell)
+                continue;
+            // A console that is gone ends every shell at once: not in a busy loop.
+            nanosleep(&(struct timespec){.tv_nsec = 200 * 1000 * 1000}, NULL);
+            shell = start_shell();
+        }
+    }
+}
+
+int guest_init(void) {
+    report_first_instruction();
+    sigset_t handled;
+    sigfillset(&handled);
+    sigprocmask(SIG_BLOCK, &handled, NULL);
+    int signals = signalfd(-1, &handled, SFD_NONBLOCK | SFD_CLOEXEC);
+    // Ctrl-Alt-Delete becomes SIGINT instead of an abrupt reset.
+    reboot(RB_DISABLE_CAD);
+    mount_file_systems();
+    load_modules();
+    say_ready();
+    obey_command_line();
+    supervise(signals);
+}

@@ -1,0 +1,32 @@
+import Host
+import KernelLayout
+import SystemPackage
+
+/// What a machine boots: an unpacked kernel and an initial RAM disk, both open. They are read at the start and again at
+/// each reset.
+public struct BootSource: Sendable {
+    /// An open initial RAM disk.
+    public struct InitialRAMDisk: Sendable {
+        public var descriptor: FileDescriptor
+        /// Its bytes.
+        public var size: UInt64
+
+        public init(descriptor: FileDescriptor, size: UInt64) {
+            self.descriptor = descriptor
+            self.size = size
+        }
+    }
+
+    /// The kernel, an ELF file.
+    public var kernel: FileDescriptor
+    /// Where the kernel's parts go.
+    public var layout: KernelLayout
+    public var initialRAMDisk: InitialRAMDisk?
+
+    /// - Parameters: descriptors that stay the caller's, and stay open until the machine has ended.
+    public init(kernel: FileDescriptor, layout: KernelLayout, initialRAMDisk: InitialRAMDisk? = nil) {
+        self.kernel = kernel
+        self.layout = layout
+        self.initialRAMDisk = initialRAMDisk
+    }
+}

@@ -1,0 +1,146 @@
+import Configuration
+import GuestMemory
+import Host
+import Synchronization
+
+/// A machine: a Linux guest whose memory can be resized while it runs.
+///
+/// ```swift
+/// try Machine.installProcessHandlers()
+/// let machine = try Machine(configuration, boot: boot)
+/// try machine.resume()
+/// try machine.setRequestedSize(1 << 30, of: "vm0")
+/// machine.stop()
+/// ```
+///
+/// The machine has threads of its own: one for each vCPU, and one that serves its devices and these calls. A call may
+/// come from any other thread (so not from within `events`), and waits for its answer. Calls fail with
+/// `MachineError.ended` when the machine has ended.
+public final class Machine: Sendable {
+    private let mailbox: Mailbox<MachineCore.Message>
+    private let ending: Reply<MachineEnd>
+
+    /// Installs what is process-wide: the handlers of SIGSEGV and SIGBUS that accesses to guest memory need, and that
+    /// of SIGRTMIN, which takes vCPUs out of the guest. Each passes on to the handler that was there before what is
+    /// not its own. To be called before the first machine is made; calling it again does nothing.
+    public static func installProcessHandlers() throws(MachineError) {
+        try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+            try GuestMemory.installProcessHandlers()
+            try Thread.installKickHandler()
+        }
+    }
+
+    /// Builds a machine, with its kernel loaded, paused.
+    ///
+    /// - Parameters:
+    ///   - serial: what the guest's serial port is connected to.
+    ///   - events: told what happens, on the machine's thread: it must not wait, nor call the machine.
+    /// - Throws: `MachineError` for a configuration that can't be, or what the host refuses.
+    public init(
+        _ configuration: MachineConfiguration, boot: BootSource, serial: SerialChannel = .null,
+        events: @escaping @Sendable (MachineEvent) -> Void = { _ in }
+    ) throws(MachineError) {
+        let (mailbox, ending, built) = try MachineError.calling(MachineError.host) {
+            () throws(SystemCallError) in
+            (try Mailbox<MachineCore.Message>(), try Reply<MachineEnd>(), try Reply<MachineError?>())
+        }
+        self.mailbox = mailbox
+        self.ending = ending
+        // The thread keeps itself alive until the machine has ended; nobody needs to join it.
+        _ = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+            try Thread(name: "machine") {
+                do throws(MachineError) {
+                    let core = try MachineCore(
+                        configuration, boot: boot, serial: serial, mailbox: mailbox, events: events)
+                    built.give(nil)
+                    ending.give(core.serve())
+                } catch {
+                    built.give(error)
+                }
+            }
+        }
+        if let error = built.wait() {
+            throw error
+        }
+    }
+
+    deinit {
+        mailbox.send(.perform { core in core.finish(.stopped) })
+    }
+
+    /// Waits until the machine has ended.
+    public func waitUntilEnded() -> MachineEnd {
+        ending.wait()
+    }
+
+    /// Ends the machine, if it has not ended yet, and waits for that. The guest is not asked: see
+    /// `pressPowerButton()`.
+    public func stop() {
+        mailbox.send(.perform { core in core.finish(.stopped) })
+        _ = ending.wait()
+    }
+
+    /// Lets the vCPUs run.
+    public func resume() throws(MachineError) {
+        try call { core in core.resume() }
+    }
+
+    /// Takes the vCPUs out of the guest, until `resume()`.
+    public func pause() throws(MachineError) {
+        try call { core in core.pause() }
+    }
+
+    /// Restarts the guest from its kernel's entry, with no memory plugged; requested sizes stay. A paused machine
+    /// stays paused.
+    public func reset() throws(MachineError) {
+        try call { core in core.reset() }
+    }
+
+    /// Presses the power button: a guest that listens to it shuts down.
+    public func pressPowerButton() throws(MachineError) {
+        try call { core in core.pressPowerButton() }
+    }
+
+    /// Asks the guest to have that many bytes of a memory device plugged. It takes its time: see `memoryDevices()`.
+    ///
+    /// - Throws: `MachineError.noSuchDevice`, `MachineError.requestedSize` for a size that the device can't have.
+    public func setRequestedSize(_ size: UInt64, of id: String) throws(MachineError) {
+        try call { (core) throws(MachineError) in
+            try core.memoryDevice(id).setRequestedSize(size)
+        }
+    }
+
+    /// The memory devices as they are now, in the order of the configuration.
+    public func memoryDevices() throws(MachineError) -> [MemoryDeviceStatus] {
+        try call { core in core.hardware.memoryDevices.map(\.status) }
+    }
+
+    /// The live memory slots, by address.
+    public func memorySlots() throws(MachineError) -> [MemorySlotStatus] {
+        try call { core in core.memorySlots }
+    }
+
+    /// Whether the vCPUs run.
+    public func state() throws(MachineError) -> MachineState {
+        try call { core in core.state }
+    }
+
+    private func call<Value: Sendable>(
+        _ request: @escaping @Sendable (MachineCore) throws(MachineError) -> Value
+    ) throws(MachineError) -> Value {
+        let reply = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+            try Reply<Result<Value, MachineError>>()
+        }
+        let isSent = mailbox.send(
+            .perform { core in
+                guard core.end == nil else { return reply.give(.failure(.ended)) }
+                do throws(MachineError) {
+                    reply.give(.success(try request(core)))
+                } catch {
+                    reply.give(.failure(error))
+                }
+            })
+        guard isSent else { throw .ended }
+        return try reply.wait().get()
+    }
+}

@@ -1,0 +1,157 @@
+import Configuration
+import Host
+
+/// The machine as its event loop's thread has it: what is done on request, and when a vCPU reports something.
+final class MachineCore {
+    enum Message: Sendable {
+        case perform(@Sendable (MachineCore) -> Void)
+        /// What a vCPU's thread says, with the number of the virtual machine that it belongs to.
+        case vcpu(VCPUThread.Report, incarnation: Int)
+    }
+
+    let hardware: MachineHardware
+    private(set) var state = MachineState.paused
+    /// Why the machine has ended; nil while it lives.
+    private(set) var end: MachineEnd?
+
+    private let boot: BootSource
+    private let loop: EventLoop
+    private let mailbox: Mailbox<Message>
+    private let events: @Sendable (MachineEvent) -> Void
+    private var virtualMachine: VirtualMachine?
+    /// Tells reports of the present virtual machine from those of former ones.
+    private var incarnation = 0
+
+    /// Builds the machine, paused at the kernel's entry.
+    init(
+        _ configuration: MachineConfiguration, boot: BootSource, serial: SerialChannel, mailbox: Mailbox<Message>,
+        events: @escaping @Sendable (MachineEvent) -> Void
+    ) throws(MachineError) {
+        self.boot = boot
+        self.mailbox = mailbox
+        self.events = events
+        let loop = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in try EventLoop() }
+        self.loop = loop
+        hardware = try MachineHardware(configuration, serial: serial, loop: loop, events: events)
+        try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+            try mailbox.attach(to: loop) { [unowned self] message in receive(message) }
+        }
+        try makeVirtualMachine()
+    }
+
+    /// Serves the machine until it ends.
+    ///
+    /// - Returns: why it has ended.
+    func serve() -> MachineEnd {
+        do throws(SystemCallError) {
+            try loop.run()
+        } catch {
+            finish(.failed(error.description))
+        }
+        // Whoever asked too late gets an answer too.
+        for message in mailbox.close() {
+            receive(message)
+        }
+        hardware.serial.flush()
+        let reason = end ?? .stopped
+        events(.ended(reason))
+        return reason
+    }
+
+    // MARK: Requests
+
+    /// Lets the vCPUs run. Does nothing for a guest that can't go on.
+    func resume() {
+        guard state == .paused, let virtualMachine else { return }
+        state = .running
+        virtualMachine.run()
+    }
+
+    /// Takes the vCPUs out of the guest.
+    func pause() {
+        guard state == .running, let virtualMachine else { return }
+        virtualMachine.pause()
+        state = .paused
+    }
+
+    /// Restarts the guest from its kernel's entry, with no memory plugged. A paused machine stays paused.
+    func reset() {
+        guard end == nil else { return }
+        let runs = state != .paused
+        discardVirtualMachine()
+        do throws(MachineError) {
+            try hardware.systemReset()
+            try makeVirtualMachine()
+        } catch {
+            finish(.failed("reset: \(error)"))
+            return
+        }
+        state = .paused
+        events(.reset)
+        if runs {
+            resume()
+        }
+    }
+
+    /// Presses the power button; the guest does what it likes about that.
+    func pressPowerButton() {
+        hardware.powerButton.signal()
+    }
+
+    /// Ends the machine.
+    func finish(_ reason: MachineEnd) {
+        guard end == nil else { return }
+        end = reason
+        discardVirtualMachine()
+        loop.stop()
+    }
+
+    func memoryDevice(_ id: String) throws(MachineError) -> MemoryDeviceUnit {
+        guard let device = hardware.memoryDevices.first(where: { $0.id == id }) else { throw .noSuchDevice(id) }
+        return device
+    }
+
+    /// The live memory slots by address.
+    var memorySlots: [MemorySlotStatus] {
+        guard let virtualMachine else { return [] }
+        return virtualMachine.slots.live.values
+            .map { MemorySlotStatus(addresses: $0.start..<$0.start + $0.size, name: $0.name) }
+            .sorted { $0.addresses.lowerBound < $1.addresses.lowerBound }
+    }
+
+    // MARK: Virtual machines
+
+    private func makeVirtualMachine() throws(MachineError) {
+        incarnation += 1
+        let (incarnation, mailbox) = (incarnation, mailbox)
+        virtualMachine = try VirtualMachine(hardware, boot: boot) { report in
+            mailbox.send(.vcpu(report, incarnation: incarnation))
+        }
+    }
+
+    private func discardVirtualMachine() {
+        virtualMachine?.destroy()
+        virtualMachine = nil
+    }
+
+    private func receive(_ message: Message) {
+        switch message {
+        case .perform(let request): request(self)
+        case .vcpu(let report, incarnation): receive(report)
+        case .vcpu: break
+        }
+    }
+
+    private func receive(_ report: VCPUThread.Report) {
+        guard end == nil else { return }
+        switch report {
+        case .powerOff: finish(.powerOff)
+        case .reset where hardware.configuration.onReboot == .exit: finish(.reboot)
+        case .reset: reset()
+        case .failed(let reason):
+            virtualMachine?.pause()
+            state = .guestFailed
+            events(.guestFailed(reason))
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/// What a machine tells its owner while it runs. It is told on the machine's own thread, which waits meanwhile: pass
+/// it on, don't work on it there.
+public enum MachineEvent: Sendable, Equatable {
+    /// A memory device's plugged size changed, to so many bytes.
+    case memoryDeviceSizeChanged(id: String, size: UInt64)
+    /// The machine was reset: by its guest, or by a request.
+    case reset
+    /// The guest can't go on, and why; the machine is paused, so that it can be looked at.
+    case guestFailed(String)
+    /// Something that somebody should look at, such as a memory device that the host refuses memory.
+    case warning(String)
+    /// The machine has ended. Nothing follows.
+    case ended(MachineEnd)
+}
+
+/// Why a machine ended.
+public enum MachineEnd: Sendable, Equatable {
+    /// The guest switched it off.
+    case powerOff
+    /// The guest rebooted, and the configuration says that it shall end then.
+    case reboot
+    /// `stop()` was called.
+    case stopped
+    /// The host could not go on: why.
+    case failed(String)
+}
+
+/// Whether a machine's vCPUs run.
+public enum MachineState: Sendable, Equatable {
+    case running
+    /// `pause()` was called.
+    case paused
+    /// The guest can't go on.
+    case guestFailed
+}

@@ -1,0 +1,108 @@
+import Configuration
+import GuestMemory
+import Host
+import KVM
+
+/// All of a machine that outlives a reset: its memory and its devices, and what its virtual machines are made from. It
+/// belongs to the event loop's thread.
+final class MachineHardware {
+    let configuration: MachineConfiguration
+    let layout: MachineLayout
+    let system: KVMSystem
+    let supportedCPUID: CPUID
+    /// All guest-physical memory.
+    let memory: GuestMemory
+    /// The part of it that is there from the start.
+    let bootMemory: [GuestMemoryRegion]
+    let memoryDevices: [MemoryDeviceUnit]
+    let serial: SerialUnit
+    /// Pulsed when the power button is pressed.
+    let powerButton: EventDescriptor
+    /// What vCPUs reach by port and memory-mapped I/O.
+    let bus: PlatformBus
+
+    init(
+        _ configuration: MachineConfiguration, serial channel: SerialChannel, loop: EventLoop,
+        events: @escaping @Sendable (MachineEvent) -> Void
+    ) throws(MachineError) {
+        self.configuration = configuration
+        let system = try MachineError.calling(MachineError.kvm) { () throws(KVMError) in
+            let system = try KVMSystem()
+            try system.require(KVMCapability.required)
+            return system
+        }
+        self.system = system
+        let supported = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+            try system.supportedCPUID()
+        }
+        supportedCPUID = supported
+        let layout = try MachineError.calling(MachineError.configuration) { () throws(ConfigurationError) in
+            try MachineLayout(configuration, physicalAddressBits: supported.physicalAddressBits)
+        }
+        self.layout = layout
+        (bootMemory, serial, powerButton) = try MachineError.calling(MachineError.host) {
+            () throws(SystemCallError) in
+            (
+                try Self.makeBootMemory(layout), try SerialUnit(channel, loop: loop, events: events),
+                try EventDescriptor()
+            )
+        }
+        let regions = try Self.makeRegions(configuration, layout)
+        memory = GuestMemory(regions: bootMemory + regions)
+        var devices: [MemoryDeviceUnit] = []
+        for (index, region) in regions.enumerated() {
+            devices.append(
+                try MemoryDeviceUnit(
+                    configuration.memoryDevices[index], region: region, window: layout.virtioWindows[index],
+                    guestMemory: memory, hasNodes: !configuration.nodes.isEmpty, loop: loop, events: events))
+        }
+        memoryDevices = devices
+        bus = PlatformBus(serial: serial.port, virtioDevices: devices.map(\.transport))
+    }
+
+    /// Puts every device and all memory back to where they were at power-on. No virtual machine uses them meanwhile.
+    func systemReset() throws(MachineError) {
+        for device in memoryDevices {
+            device.systemReset()
+        }
+        serial.systemReset()
+        try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+            for region in bootMemory {
+                try region.mapping.discard(0..<region.size)
+            }
+        }
+    }
+
+    /// Boot memory without a hole is one region, whatever nodes it belongs to.
+    private static func makeBootMemory(_ layout: MachineLayout) throws(SystemCallError) -> [GuestMemoryRegion] {
+        var ranges: [Range<UInt64>] = []
+        for range in layout.ramRanges {
+            if let last = ranges.last, last.upperBound == range.start {
+                ranges[ranges.count - 1] = last.lowerBound..<range.end
+            } else {
+                ranges.append(range.start..<range.end)
+            }
+        }
+        var regions: [GuestMemoryRegion] = []
+        for range in ranges {
+            regions.append(
+                try GuestMemoryRegion(
+                    name: "ram", start: GuestAddress(range.lowerBound), size: UInt64(range.count)))
+        }
+        return regions
+    }
+
+    private static func makeRegions(
+        _ configuration: MachineConfiguration, _ layout: MachineLayout
+    ) throws(MachineError) -> [GuestMemoryRegion] {
+        try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+            var regions: [GuestMemoryRegion] = []
+            for (device, place) in zip(configuration.memoryDevices, layout.memoryDeviceRegions) {
+                regions.append(
+                    try GuestMemoryRegion(
+                        name: device.id, start: GuestAddress(place.start), size: device.size))
+            }
+            return regions
+        }
+    }
+}

@@ -1,0 +1,25 @@
+/// A memory device at a moment. All sizes are in bytes.
+public struct MemoryDeviceStatus: Sendable, Equatable {
+    public let id: String
+    /// First guest-physical address of its region.
+    public let address: UInt64
+    /// The NUMA node of its memory.
+    public let node: UInt32
+    /// What the guest is asked to have plugged.
+    public let requestedSize: UInt64
+    /// What the guest has plugged.
+    public let pluggedSize: UInt64
+    /// The most that can be requested now without growing the usable region.
+    public let usableSize: UInt64
+    /// The most that can be plugged: the region's size.
+    public let regionSize: UInt64
+    public let blockSize: UInt64
+}
+
+/// A live memory slot: guest-physical addresses that the guest can reach as memory.
+public struct MemorySlotStatus: Sendable, Equatable {
+    /// The guest-physical addresses.
+    public let addresses: Range<UInt64>
+    /// `ram` for boot memory, else the id of a memory device.
+    public let name: String
+}

@@ -1,0 +1,67 @@
+import Configuration
+import Devices
+import Virtio
+
+/// What a vCPU finds at I/O ports and at addresses without memory. vCPU threads use it side by side: each device
+/// behind it looks after itself.
+final class PlatformBus: Sendable {
+    /// A device with registers in guest-physical address space.
+    protocol RegisterWindow: Sendable {
+        func read(offset: UInt64, size: Int) -> UInt64
+        func write(offset: UInt64, size: Int, value: UInt64)
+    }
+
+    private let serial: SerialPort
+    /// In the order of their windows.
+    private let virtioDevices: [any RegisterWindow]
+
+    init(serial: SerialPort, virtioDevices: [any RegisterWindow]) {
+        self.serial = serial
+        self.virtioDevices = virtioDevices
+    }
+
+    /// Reads memory-mapped registers; all ones where there are none.
+    func read(_ address: UInt64, size: Int) -> UInt64 {
+        guard let (device, offset) = virtioDevice(at: address) else { return .max }
+        return device.read(offset: offset, size: size)
+    }
+
+    /// Writes memory-mapped registers; nothing happens where there are none.
+    func write(_ address: UInt64, size: Int, value: UInt64) {
+        if let (device, offset) = virtioDevice(at: address) {
+            device.write(offset: offset, size: size, value: value)
+        }
+    }
+
+    /// Reads a port; all ones where there is no device.
+    func readPort(_ port: UInt16, size: Int) -> UInt32 {
+        switch port {
+        case Platform.serialPort..<Platform.serialPort + 8:
+            serial.read(offset: port - Platform.serialPort, size: size)
+        case Platform.sleepControlPort...Platform.resetPort: 0
+        default: .max
+        }
+    }
+
+    /// Writes a port; nothing happens where there is no device.
+    func writePort(_ port: UInt16, size: Int, value: UInt32) -> SleepAndReset.Event? {
+        switch port {
+        case Platform.serialPort..<Platform.serialPort + 8:
+            serial.write(offset: port - Platform.serialPort, size: size, value: value)
+        case Platform.sleepControlPort...Platform.resetPort:
+            return SleepAndReset().write(offset: port - Platform.sleepControlPort, size: size, value: value)
+        default: break
+        }
+        return nil
+    }
+
+    private func virtioDevice(at address: UInt64) -> (any RegisterWindow, UInt64)? {
+        guard address >= Platform.virtioWindowStart else { return nil }
+        let offset = address - Platform.virtioWindowStart
+        let index = offset / Platform.virtioWindowSize
+        guard index < UInt64(virtioDevices.count) else { return nil }
+        return (virtioDevices[Int(index)], offset % Platform.virtioWindowSize)
+    }
+}
+
+extension VirtioMMIOTransport: PlatformBus.RegisterWindow {}

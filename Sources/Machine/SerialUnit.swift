@@ -1,0 +1,183 @@
+import Host
+import SystemPackage
+
+/// The serial port in its place in a machine: moves bytes between the port and its channel. It belongs to the event
+/// loop's thread.
+///
+/// Output that the channel does not take stays here, and then in the port, until the guest has to wait; nothing is
+/// lost.
+final class SerialUnit {
+    let port: SerialPort
+    let interrupt: EventDescriptor
+
+    private let channel: SerialChannel
+    private let loop: EventLoop
+    private let events: @Sendable (MachineEvent) -> Void
+    private var token: EventLoop.Token?
+    private var retry: EventLoop.Token?
+    /// Taken from the port, not yet by the channel.
+    private var output: ArraySlice<UInt8> = []
+    /// Taken from the channel, not yet by the port.
+    private var input: [UInt8] = []
+    /// What was said last about output that does not go out.
+    private var complaint: String?
+
+    private static let chunk = 4096
+    /// Milliseconds until a full disk, or a pseudo-terminal that nobody has open, is tried again.
+    private static let retryDelay: UInt64 = 200
+
+    init(
+        _ channel: SerialChannel, loop: EventLoop, events: @escaping @Sendable (MachineEvent) -> Void
+    ) throws(SystemCallError) {
+        self.channel = channel
+        self.loop = loop
+        self.events = events
+        interrupt = try EventDescriptor()
+        port = try SerialPort(interrupt: InterruptEvent(event: interrupt))
+        _ = try loop.add(port.event.descriptor, .readable) { [unowned self] _ in
+            port.event.drain()
+            transfer()
+        }
+        try listen()
+    }
+
+    /// Moves what can be moved, both ways.
+    private func transfer() {
+        feedInput()
+        while moveOutput() {}
+        updateInterest()
+    }
+
+    /// Offers the last output to the channel, before the machine is gone.
+    func flush() {
+        while moveOutput() {}
+    }
+
+    func systemReset() {
+        port.systemReset()
+    }
+
+    // MARK: Output
+
+    /// Moves a chunk of output; false where there is none, or the channel takes no more for now.
+    private func moveOutput() -> Bool {
+        if output.isEmpty {
+            output = port.takeOutput(limit: Self.chunk)[...]
+        }
+        guard !output.isEmpty else { return false }
+        switch channel {
+        case .null:
+            output = []
+        case .stream(let descriptor):
+            return write(to: descriptor) { _ in output = [] }
+        case .pseudoTerminal(let descriptor):
+            if token == nil {
+                output = []
+            } else {
+                return write(to: descriptor) { _ in output = [] }
+            }
+        case .file(let descriptor, let name):
+            return write(to: descriptor) { error in
+                complain("--serial file:\(name): \(error.errno); the guest's output waits until it can be written")
+                retryLater()
+            }
+        }
+        return true
+    }
+
+    private func write(to descriptor: FileDescriptor, onError: (SystemCallError) -> Void) -> Bool {
+        do throws(SystemCallError) {
+            let count = try ByteStream.write(descriptor, output)
+            output = output.dropFirst(count)
+            if count > 0 {
+                complaint = nil
+            }
+            return count > 0
+        } catch {
+            onError(error)
+            return output.isEmpty
+        }
+    }
+
+    private func complain(_ text: String) {
+        if complaint != text {
+            complaint = text
+            events(.warning(text))
+        }
+    }
+
+    // MARK: Input
+
+    /// Begins to wait for the channel.
+    private func listen() throws(SystemCallError) {
+        switch channel {
+        case .null, .file: break
+        case .stream(let descriptor):
+            token = try loop.add(descriptor, .readable) { [unowned self] readiness in serve(readiness) }
+        case .pseudoTerminal(let descriptor):
+            if ByteStream.isHungUp(descriptor) {
+                retryLater()
+            } else {
+                token = try loop.add(descriptor, .readable) { [unowned self] readiness in serve(readiness) }
+            }
+        }
+    }
+
+    private func serve(_ readiness: EventLoop.Readiness) {
+        if !readiness.isDisjoint(with: [.readable, .closed]), input.isEmpty {
+            readInput()
+        }
+        transfer()
+    }
+
+    private func readInput() {
+        let descriptor: FileDescriptor
+        switch channel {
+        case .null, .file: return
+        case .stream(let stream): descriptor = stream
+        case .pseudoTerminal(let master): descriptor = master
+        }
+        switch try? ByteStream.read(descriptor, limit: Self.chunk) {
+        case .bytes(let bytes): input = bytes
+        case .wouldBlock: break
+        case .end, nil: hangUp()
+        }
+    }
+
+    /// The other end is gone: a pseudo-terminal's may come back.
+    private func hangUp() {
+        if let token {
+            loop.remove(token)
+        }
+        token = nil
+        if case .pseudoTerminal = channel {
+            retryLater()
+        }
+    }
+
+    private func feedInput() {
+        guard !input.isEmpty else { return }
+        input.removeFirst(port.receive(input))
+    }
+
+    /// Waits for input while there is none left over, and for room while output waits.
+    private func updateInterest() {
+        guard let token else { return }
+        var interest: EventLoop.Readiness = []
+        if input.isEmpty { interest.insert(.readable) }
+        if !output.isEmpty { interest.insert(.writable) }
+        // It can only fail for a descriptor that is not there any more, and then nothing is left to wait for.
+        try? loop.modify(token, interest)
+    }
+
+    private func retryLater() {
+        guard retry == nil else { return }
+        retry = loop.schedule(afterMilliseconds: Self.retryDelay) { [unowned self] in
+            retry = nil
+            if token == nil {
+                try? listen()
+            }
+            transfer()
+        }
+    }
+}

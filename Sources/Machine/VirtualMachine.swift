@@ -1,0 +1,122 @@
+import Configuration
+import GuestMemory
+import Host
+import KVM
+import LinuxBoot
+
+/// A virtual machine of KVM with its vCPUs, from one reset to the next: a new one is the only state that is surely
+/// clean. It belongs to the event loop's thread.
+final class VirtualMachine {
+    let slots: KVMMemorySlots
+    private let vm: KVMVirtualMachine
+    private var vcpus: [VCPUThread] = []
+    private var threads: [Thread] = []
+
+    /// Where Intel's processors keep pages of KVM's own: below the firmware's place, above all devices.
+    private static let identityMapAddress: UInt64 = 0xFFFB_C000
+    private static let tssAddress: UInt64 = 0xFFFB_D000
+
+    /// Builds a virtual machine around the hardware, with its kernel loaded; the vCPUs wait to be told to run.
+    ///
+    /// - Parameter report: called on vCPU threads.
+    init(
+        _ hardware: MachineHardware, boot: BootSource, report: @escaping @Sendable (VCPUThread.Report) -> Void
+    ) throws(MachineError) {
+        vm = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+            let vm = try hardware.system.createVM()
+            try vm.setTSSAddress(Self.tssAddress)
+            try vm.setIdentityMapAddress(Self.identityMapAddress)
+            try vm.createIRQChip()
+            return vm
+        }
+        slots = KVMMemorySlots(vm: vm, limit: hardware.system.value(of: .memorySlots))
+        try connectMemory(of: hardware)
+        try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+            try connectEvents(of: hardware)
+        }
+        let entry = try MachineError.calling(MachineError.boot) { () throws(BootError) in
+            try LinuxBoot(booting: boot, on: hardware).load(into: hardware.memory)
+        }
+        do throws(SystemCallError) {
+            try makeVCPUs(hardware, entry: entry, report: report)
+        } catch {
+            // Those that run already would keep the virtual machine alive.
+            destroy()
+            throw .host(error)
+        }
+    }
+
+    /// Lets the vCPUs run, from where they are.
+    func run() {
+        for vcpu in vcpus {
+            vcpu.run()
+        }
+    }
+
+    /// Takes the vCPUs out of the guest, and waits until they are.
+    func pause() {
+        for (vcpu, thread) in zip(vcpus, threads) {
+            vcpu.requestPause(of: thread)
+        }
+        for vcpu in vcpus {
+            vcpu.waitUntilParked()
+        }
+    }
+
+    /// Ends the vCPUs' threads. The virtual machine is gone when nobody has this object any more.
+    func destroy() {
+        pause()
+        for vcpu in vcpus {
+            vcpu.end()
+        }
+        for thread in threads {
+            thread.join()
+        }
+        vcpus = []
+        threads = []
+    }
+
+    private func connectMemory(of hardware: MachineHardware) throws(MachineError) {
+        try MachineError.calling(MachineError.memorySlot) { () throws(MemorySlotError) in
+            for region in hardware.bootMemory {
+                _ = try slots.addSlot(in: region, offset: 0, size: region.size)
+            }
+        }
+        for device in hardware.memoryDevices {
+            device.connect(to: slots)
+        }
+    }
+
+    private func connectEvents(of hardware: MachineHardware) throws(SystemCallError) {
+        try vm.assignInterrupt(hardware.serial.interrupt, gsi: Platform.serialInterrupt)
+        try vm.assignInterrupt(hardware.powerButton, gsi: Platform.powerButtonInterrupt)
+        for device in hardware.memoryDevices {
+            try vm.assignInterrupt(device.interrupt, gsi: device.window.interrupt)
+            for (index, event) in device.queues.events.enumerated() {
+                try vm.assignNotification(
+                    event, address: device.window.address + device.notifyOffset, value: UInt32(index))
+            }
+        }
+    }
+
+    private func makeVCPUs(
+        _ hardware: MachineHardware, entry: BootState, report: @escaping @Sendable (VCPUThread.Report) -> Void
+    ) throws(SystemCallError) {
+        let topology = hardware.configuration.processors
+        let layout = ProcessorLayout(sockets: topology.sockets, cores: topology.cores, threads: topology.threads)
+        let hasDeadlineTimer = hardware.system.value(of: .tscDeadlineTimer) > 0
+        for index in 0..<topology.count {
+            let vcpu = try vm.createVCPU(id: layout.apicID(of: index))
+            try vcpu.setCPUID(
+                hardware.supportedCPUID.forGuest(vcpu: index, in: layout, hasDeadlineTimer: hasDeadlineTimer))
+            // The others wait for the first to start them.
+            if index == 0 {
+                try vcpu.setSystemRegisters(SystemRegisters(entry))
+                try vcpu.setRegisters(Registers(entry))
+            }
+            let runner = try VCPUThread(index: index, vcpu: vcpu, bus: hardware.bus, report: report)
+            threads.append(try runner.start())
+            vcpus.append(runner)
+        }
+    }
+}

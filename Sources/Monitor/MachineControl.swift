@@ -1,0 +1,16 @@
+import Configuration
+import Machine
+
+/// What a monitor needs of a machine. Calls wait for their answer.
+public protocol MachineControl {
+    func state() throws(MachineError) -> MachineState
+    func memoryDevices() throws(MachineError) -> [MemoryDeviceStatus]
+    func memorySlots() throws(MachineError) -> [MemorySlotStatus]
+    func setRequestedSize(_ size: UInt64, of id: String) throws(MachineError)
+    func pause() throws(MachineError)
+    func resume() throws(MachineError)
+    func reset() throws(MachineError)
+    func pressPowerButton() throws(MachineError)
+}
+
+extension Machine: MachineControl {}

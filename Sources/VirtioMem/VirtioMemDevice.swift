@@ -1,0 +1,171 @@
+import GuestMemory
+import Virtio
+
+/// The memory device (virtio specification, 5.15): a region of memory whose blocks a guest plugs and unplugs as its
+/// requested size says.
+///
+/// What is plugged is known by its `ElasticRegion`; this is the protocol in front of it. As any device it lives inside
+/// its transport; whoever changes the requested size has the transport announce that the configuration changed.
+public struct VirtioMemDevice: VirtioDevice {
+    public let deviceID: UInt32 = 24
+    public let queueSizes: [UInt16] = [VirtioMemDevice.queueSize]
+
+    /// Linux has one request under way at a time.
+    private static let queueSize: UInt16 = 64
+
+    /// The memory and what is plugged of it.
+    public let region: ElasticRegion
+    /// Bytes that the guest is asked to have plugged.
+    public private(set) var requestedSize: UInt64
+    /// Bytes from the region's start in which blocks may be plugged.
+    public private(set) var usableSize: UInt64
+    /// The host's reason why the newest request that it refused could not be done; nil when none was.
+    public private(set) var refusal: ElasticRegionError?
+    public private(set) var configurationGeneration: UInt32 = 0
+
+    private let node: UInt16?
+
+    /// - Parameters:
+    ///   - requestedSize: bytes, a multiple of the block size, at most the region's size.
+    ///   - node: the proximity domain of the memory; nil on a machine without NUMA nodes.
+    public init(region: ElasticRegion, requestedSize: UInt64, node: UInt16?) throws(VirtioMemError) {
+        self.region = region
+        self.node = node
+        self.requestedSize = requestedSize
+        usableSize = UsableRegion.size(requested: requestedSize, region: region.memory.size)
+        try check(requestedSize)
+    }
+
+    public var features: UInt64 {
+        VirtioMemFeature.unpluggedInaccessible | (node == nil ? 0 : VirtioMemFeature.acpiProximityDomain)
+    }
+
+    /// A driver that would touch unplugged memory is turned away: it would be stopped at the first access.
+    public func accepts(features: UInt64) -> Bool {
+        features & VirtioMemFeature.unpluggedInaccessible != 0
+    }
+
+    /// Changes how much the guest is asked to have plugged.
+    ///
+    /// - Throws: `VirtioMemError`; nothing has changed then.
+    public mutating func setRequestedSize(_ size: UInt64) throws(VirtioMemError) {
+        try check(size)
+        guard size != requestedSize else { return }
+        requestedSize = size
+        usableSize = max(usableSize, UsableRegion.size(requested: size, region: region.memory.size))
+        configurationGeneration &+= 1
+    }
+
+    /// Blocks stay plugged when a driver resets the device (5.15.6.1); only the machine's reset unplugs them.
+    public mutating func systemReset() {
+        // The virtual machine's slots go with it, so only the memory itself is left to give back; where the host
+        // refuses even that, the guest plugs nothing twice and the next request tries again.
+        try? region.unplugAll()
+        refusal = nil
+        shrinkUsableRegion()
+    }
+
+    public func readConfiguration(offset: UInt64, size: Int) -> UInt64 {
+        VirtioMemConfiguration(
+            blockSize: region.blockSize, node: node ?? 0, address: region.memory.start.rawValue,
+            regionSize: region.memory.size, usableRegionSize: usableSize, pluggedSize: region.pluggedSize,
+            requestedSize: requestedSize
+        ).read(offset: offset, size: size)
+    }
+
+    public mutating func process(queue index: Int, _ queue: SplitQueue) throws(VirtqueueError) {
+        while let chain = try queue.nextChain() {
+            let request = try VirtioMemRequest(from: chain, of: queue)
+            try answer(request).complete(chain, of: queue)
+        }
+    }
+
+    private func check(_ size: UInt64) throws(VirtioMemError) {
+        guard size % region.blockSize == 0 else {
+            throw .unaligned(requested: size, blockSize: region.blockSize)
+        }
+        guard size <= region.memory.size else {
+            throw .tooLarge(requested: size, region: region.memory.size)
+        }
+    }
+
+    private mutating func shrinkUsableRegion() {
+        let size = UsableRegion.size(requested: requestedSize, region: region.memory.size)
+        if size != usableSize {
+            usableSize = size
+            configurationGeneration &+= 1
+        }
+    }
+}
+
+/// Requests of the driver and what becomes of them (virtio specification, 5.15.6).
+extension VirtioMemDevice {
+    mutating func answer(_ request: VirtioMemRequest) -> VirtioMemResponse {
+        switch request {
+        case .plug(let range): plug(range)
+        case .unplug(let range): unplug(range)
+        case .unplugAll: unplugAll()
+        case .state(let range): state(range)
+        case .unknown: .error
+        }
+    }
+
+    private mutating func plug(_ range: VirtioMemBlockRange) -> VirtioMemResponse {
+        guard let blocks = blocks(range), region.pluggedBlocks(in: blocks) == 0 else { return .error }
+        // The difference is never below zero after a check, and sizes are far from overflowing.
+        guard region.pluggedSize + UInt64(blocks.count) * region.blockSize <= requestedSize else { return .negativeAcknowledge }
+        do throws(ElasticRegionError) {
+            try region.plug(blocks)
+        } catch {
+            refusal = error
+            return .busy
+        }
+        configurationGeneration &+= 1
+        return .acknowledge
+    }
+
+    private mutating func unplug(_ range: VirtioMemBlockRange) -> VirtioMemResponse {
+        guard let blocks = blocks(range), region.pluggedBlocks(in: blocks) == blocks.count else {
+            return .error
+        }
+        do throws(ElasticRegionError) {
+            try region.unplug(blocks)
+        } catch {
+            refusal = error
+            return .busy
+        }
+        configurationGeneration &+= 1
+        return .acknowledge
+    }
+
+    private mutating func unplugAll() -> VirtioMemResponse {
+        do throws(ElasticRegionError) {
+            try region.unplugAll()
+        } catch {
+            refusal = error
+            return .busy
+        }
+        configurationGeneration &+= 1
+        shrinkUsableRegion()
+        return .acknowledge
+    }
+
+    private func state(_ range: VirtioMemBlockRange) -> VirtioMemResponse {
+        guard let blocks = blocks(range) else { return .error }
+        return switch region.pluggedBlocks(in: blocks) {
+        case 0: .state(.unplugged)
+        case blocks.count: .state(.plugged)
+        default: .state(.mixed)
+        }
+    }
+
+    /// The blocks of a request; nil where its address is not a block's, it has none, or they are not all usable.
+    private func blocks(_ range: VirtioMemBlockRange) -> Range<Int>? {
+        let (offset, underflow) = range.address.rawValue.subtractingReportingOverflow(
+            region.memory.start.rawValue)
+        guard !underflow, offset % region.blockSize == 0, offset < usableSize, range.count > 0 else { return nil }
+        let first = Int(offset / region.blockSize)
+        let end = first + Int(range.count)
+        return end <= Int(usableSize / region.blockSize) ? first..<end : nil
+    }
+}

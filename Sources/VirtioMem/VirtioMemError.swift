@@ -1,0 +1,7 @@
+/// Why a requested size can't be.
+public enum VirtioMemError: Error, Sendable, Equatable {
+    /// Not a multiple of the block size; both in bytes.
+    case unaligned(requested: UInt64, blockSize: UInt64)
+    /// More than the region has; both in bytes.
+    case tooLarge(requested: UInt64, region: UInt64)
+}

@@ -1,0 +1,178 @@
+import Host
+import Machine
+import Monitor
+import SystemPackage
+
+/// Standard input and output: the guest's console, the monitor, or both in turns. It belongs to the main loop.
+final class Console {
+    private enum Focus {
+        case guest
+        case monitor
+    }
+
+    private let loop: EventLoop
+    private let input: OwnedFileDescriptor
+    private let output: OwnedFileDescriptor
+    private let isTerminal: Bool
+    private let onQuit: () -> Void
+    private let screen: OutputStream
+    /// Our end of the channel to the guest's serial port; nil where that is connected elsewhere.
+    private let guest: FileDescriptor?
+    private var guestInput: OutputStream?
+    private var session: MonitorSession?
+    private var escapes = ConsoleEscapes()
+    private var focus = Focus.guest
+    private var inputToken: EventLoop.Token?
+    private var guestToken: EventLoop.Token?
+
+    /// Milliseconds until input that can't be waited for is read again.
+    private static let pollDelay: UInt64 = 5
+
+    /// - Parameters:
+    ///   - guest: our end of the channel to the serial port.
+    ///   - onQuit: called when the person asks for the end.
+    init(guest: FileDescriptor?, loop: EventLoop, onQuit: @escaping () -> Void) throws(SystemCallError) {
+        self.loop = loop
+        self.guest = guest
+        self.onQuit = onQuit
+        isTerminal = RawTerminal.isTerminal(.standardInput)
+        input = try FileDescriptor.standardInput.reopenedWithoutBlocking(.readOnly)
+        output = try FileDescriptor.standardOutput.reopenedWithoutBlocking(.writeOnly)
+        screen = OutputStream(output.descriptor, loop: loop)
+        if isTerminal {
+            try RawTerminal.enter(.standardInput)
+        }
+        if let guest {
+            guestInput = OutputStream(guest, loop: loop)
+            guestToken = try loop.add(guest, .readable) { [unowned self] _ in showGuestOutput() }
+        }
+    }
+
+    /// Begins to pass input on.
+    ///
+    /// - Parameter monitor: what standard input and output are for besides the guest's console, or alone.
+    func start(monitor: Monitor<Machine>?) {
+        if let monitor {
+            session = MonitorSession(monitor: monitor, output: screen, echoes: isTerminal, onQuit: onQuit)
+        }
+        if guest == nil {
+            focus = .monitor
+            session?.greet()
+        }
+        inputToken = try? loop.add(input.descriptor, .readable) { [unowned self] _ in
+            if !readInput(), let inputToken {
+                loop.remove(inputToken)
+            }
+        }
+        if inputToken == nil {
+            // A file is always ready, which is nothing to wait for.
+            poll()
+        }
+    }
+
+    /// Shows what the machine still had to say, at the end of the process.
+    func finish() {
+        if let guest {
+            while case .bytes(let bytes) = try? ByteStream.read(guest) {
+                screen.write(bytes)
+            }
+        }
+        screen.flush()
+        RawTerminal.restore()
+    }
+
+    /// Gives the terminal back for as long as the process is stopped.
+    func suspend() {
+        RawTerminal.restore()
+    }
+
+    /// Takes the terminal again after the process was stopped.
+    func resume() {
+        if isTerminal {
+            try? RawTerminal.enter(.standardInput)
+        }
+    }
+
+    private func showGuestOutput() {
+        guard let guest else { return }
+        guard !screen.isCongested else {
+            // The guest waits for the reader, by way of its own buffers.
+            pauseGuestOutput()
+            return
+        }
+        switch try? ByteStream.read(guest) {
+        case .bytes(let bytes): screen.write(bytes)
+        case .wouldBlock: break
+        case .end, nil: stopGuestOutput()
+        }
+    }
+
+    private func pauseGuestOutput() {
+        stopGuestOutput()
+        loop.schedule(afterMilliseconds: Self.pollDelay) { [unowned self] in
+            guard let guest, guestToken == nil else { return }
+            guestToken = try? loop.add(guest, .readable) { [unowned self] _ in showGuestOutput() }
+        }
+    }
+
+    private func stopGuestOutput() {
+        if let guestToken {
+            loop.remove(guestToken)
+        }
+        guestToken = nil
+    }
+
+    private func poll() {
+        if readInput() {
+            loop.schedule(afterMilliseconds: Self.pollDelay) { [unowned self] in poll() }
+        }
+    }
+
+    /// Passes on what there is; false at the end of the input.
+    private func readInput() -> Bool {
+        guard guestInput?.isCongested != true else { return true }
+        switch try? ByteStream.read(input.descriptor) {
+        case .bytes(let bytes):
+            if isTerminal {
+                escapes.parse(bytes).forEach(perform)
+            } else {
+                deliver(bytes)
+            }
+            return true
+        case .wouldBlock: return true
+        case .end, nil: return false
+        }
+    }
+
+    private func perform(_ action: ConsoleEscapes.Action) {
+        switch action {
+        case .input(let bytes): deliver(bytes)
+        case .quit: onQuit()
+        case .help: screen.write(("\n" + ConsoleEscapes.help).utf8)
+        case .switchFocus: switchFocus()
+        }
+    }
+
+    private func deliver(_ bytes: [UInt8]) {
+        switch focus {
+        case .guest: guestInput?.write(bytes)
+        case .monitor: session?.receive(bytes)
+        }
+    }
+
+    private func switchFocus() {
+        switch focus {
+        case _ where session == nil:
+            screen.write("\nno monitor here: start with --monitor stdio\n".utf8)
+        case _ where guest == nil:
+            screen.write("\nno console here: the serial port is connected elsewhere (--serial)\n".utf8)
+            session?.prompt()
+        case .guest:
+            focus = .monitor
+            session?.prompt()
+        case .monitor:
+            focus = .guest
+            screen.write("\n".utf8)
+        }
+    }
+}

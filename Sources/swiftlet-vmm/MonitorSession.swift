@@ -1,0 +1,45 @@
+import Host
+import Machine
+import Monitor
+
+/// A conversation with the monitor: lines in, answers out. It belongs to the main loop.
+final class MonitorSession {
+    private let monitor: Monitor<Machine>
+    private let output: OutputStream
+    private let onQuit: () -> Void
+    private var editor: LineEditor
+
+    /// - Parameter echoes: whether a person types at a raw terminal.
+    init(monitor: Monitor<Machine>, output: OutputStream, echoes: Bool, onQuit: @escaping () -> Void) {
+        self.monitor = monitor
+        self.output = output
+        self.onQuit = onQuit
+        editor = LineEditor(echoes: echoes)
+    }
+
+    func greet() {
+        output.write((Monitor<Machine>.greeting + Monitor<Machine>.prompt).utf8)
+    }
+
+    func prompt() {
+        output.write(("\n" + Monitor<Machine>.prompt).utf8)
+    }
+
+    func receive(_ bytes: [UInt8]) {
+        for event in editor.parse(bytes) {
+            switch event {
+            case .echo(let bytes): output.write(bytes)
+            case .tooLong: answer("the line is longer than \(LineEditor.limit) bytes\n")
+            case .line(let line):
+                switch monitor.execute(line) {
+                case .text(let text): answer(text)
+                case .quit: return onQuit()
+                }
+            }
+        }
+    }
+
+    private func answer(_ text: String) {
+        output.write((text + Monitor<Machine>.prompt).utf8)
+    }
+}

@@ -1,0 +1,125 @@
+import Configuration
+import Glibc
+import Host
+import Machine
+import Monitor
+import SystemPackage
+
+/// The process that holds a guest: its main thread, which serves console, monitor and signals, and ends when the
+/// machine does.
+final class VMMProcess {
+    private let request: LaunchRequest
+    private let loop: EventLoop
+    private let signals: SignalDescriptor
+    private let events: Mailbox<MachineEvent>
+    private var console: Console?
+    private var server: MonitorServer?
+    private var machine: Machine?
+    private var status: CInt = 0
+
+    /// - Throws: what the host refuses.
+    init(_ request: LaunchRequest) throws {
+        self.request = request
+        loop = try EventLoop()
+        // Before any other thread is made, so that all of them have the signals blocked.
+        signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT])
+        events = try Mailbox()
+    }
+
+    /// Runs the machine until it ends.
+    ///
+    /// - Returns: the exit status.
+    /// - Throws: what the host or the start refuses.
+    func run() throws -> CInt {
+        defer {
+            console?.finish()
+            server?.close()
+        }
+        let serial = try openSerial()
+        _ = try loop.add(signals.descriptor, .readable) { [unowned self] _ in receiveSignals() }
+        let events = events
+        try events.attach(to: loop) { [unowned self] event in receive(event) }
+        try Machine.installProcessHandlers()
+        let machine = try Machine(request.machine, boot: boot, serial: serial) { event in events.send(event) }
+        self.machine = machine
+        try startMonitor(of: machine)
+        try machine.resume()
+        try loop.run()
+        return status
+    }
+
+    private var boot: BootSource {
+        BootSource(
+            kernel: FileDescriptor(rawValue: request.kernel.descriptor), layout: request.kernel.layout,
+            initialRAMDisk: request.initialRAMDisk.map {
+                BootSource.InitialRAMDisk(descriptor: FileDescriptor(rawValue: $0.descriptor), size: $0.size)
+            })
+    }
+
+    private func openSerial() throws -> SerialChannel {
+        switch request.serial {
+        case .null:
+            if request.monitor == .stdio {
+                try openConsole(guest: nil)
+            }
+            return .null
+        case .stdio:
+            let (ours, guests) = try makeByteChannel()
+            try openConsole(guest: ours)
+            return .stream(guests)
+        case .descriptor(let number, let name):
+            if request.monitor == .stdio {
+                try openConsole(guest: nil)
+            }
+            let descriptor = FileDescriptor(rawValue: number)
+            guard RawTerminal.isTerminal(descriptor) else { return .file(descriptor, name: name) }
+            try descriptor.makeNonBlocking()
+            return .pseudoTerminal(descriptor)
+        }
+    }
+
+    private func openConsole(guest: FileDescriptor?) throws {
+        console = try Console(guest: guest, loop: loop) { [unowned self] in quit() }
+    }
+
+    private func startMonitor(of machine: Machine) throws {
+        let monitor = Monitor(machine: machine, configuration: request.machine)
+        console?.start(monitor: request.monitor == .stdio ? monitor : nil)
+        if case .listener(let number, let path) = request.monitor {
+            server = try MonitorServer(
+                listener: FileDescriptor(rawValue: number), path: path, loop: loop, monitor: monitor
+            ) { [unowned self] in quit() }
+        }
+    }
+
+    /// Ends the machine; its last event ends the process.
+    private func quit() {
+        machine?.stop()
+    }
+
+    private func receiveSignals() {
+        while let signal = signals.next() {
+            switch signal {
+            case SIGTSTP:
+                console?.suspend()
+                raise(SIGSTOP)
+            case SIGCONT: console?.resume()
+            default: quit()
+            }
+        }
+    }
+
+    private func receive(_ event: MachineEvent) {
+        switch event {
+        case .memoryDeviceSizeChanged, .reset: break
+        case .warning(let text): printError("warning: \(text)")
+        case .guestFailed(let reason):
+            printError("the guest can't go on, and is paused: \(reason)")
+        case .ended(.failed(let reason)):
+            printError(reason)
+            status = 1
+            loop.stop()
+        case .ended: loop.stop()
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import Configuration
+import Glibc
+import Host
+import SystemPackage
+
+// The process that holds a guest, as `swiftlet run` starts it: its arguments are a machine and the numbers of open
+// descriptors (see LaunchRequest). `--probe` says what the host can do.
+
+let arguments = Array(CommandLine.arguments.dropFirst())
+ignoreBrokenPipes()
+
+if arguments == ["--probe"] {
+    _ = try? FileDescriptor.standardOutput.writeAll(Probe().text.utf8)
+    exit(0)
+}
+
+let request: LaunchRequest
+do {
+    request = try LaunchRequest(arguments: arguments)
+} catch {
+    printError("\(error)")
+    exit(64)
+}
+
+do {
+    exit(try VMMProcess(request).run())
+} catch {
+    printError("\(error)")
+    exit(1)
+}
