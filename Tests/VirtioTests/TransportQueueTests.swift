@@ -264,12 +264,13 @@ import Testing
         }
         let failure = fixture.transport.withQueue(0) { (device, queue) throws(VirtqueueError) in
             let chain = device.kept.removeFirst()
-            try queue.complete(chain, written: 4)
-            try device.answer(chain, queue)
+            try queue.store(0x55 as UInt8, at: 0, of: chain)
+            try queue.complete(chain, written: 1)
         }
         #expect(failure == nil)
         #expect(fixture.read(.status) == 15)
         #expect(try next.usedIndex == 0)
+        #expect(try fixture.memory.loadUInt8(at: GuestAddress(0x18_0100)) == 0)
         #expect(fixture.host.takePulses() == 0)
     }
 
