@@ -54,7 +54,7 @@ public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
     /// - Returns: what the driver did wrong, because of which the device now needs a reset; nil if nothing.
     @discardableResult
     public func withQueue(
-        _ index: Int, _ body: (inout Device, SplitQueue) throws(VirtqueueError) -> Void
+        _ index: Int, _ body: @Sendable (inout Device, SplitQueue) throws(VirtqueueError) -> Void
     ) -> VirtqueueError? {
         state.withLock { state -> VirtqueueError? in
             guard let queue = state.usableQueue(index) else { return nil }
@@ -78,7 +78,7 @@ public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
 
     /// Gives access to the device.
     public func withDevice<Result: ~Copyable, Failure: Error>(
-        _ body: (inout Device) throws(Failure) -> sending Result
+        _ body: (inout sending Device) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
         try state.withLock { (state) throws(Failure) in
             try body(&state.device)
