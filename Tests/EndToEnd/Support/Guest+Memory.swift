@@ -1,0 +1,39 @@
+import Testing
+
+/// Memory as a guest's kernel counts it, in bytes.
+struct GuestMemoryReport {
+    var total: UInt64
+    var free: UInt64
+
+    /// Reads `/proc/meminfo`, or what sysfs has for a node, in which each line begins with the node's name.
+    init(_ text: String) throws {
+        func value(of name: String) throws -> UInt64 {
+            for line in text.split(separator: "\n") {
+                let words = line.split(separator: " ")
+                if let index = words.firstIndex(of: "\(name):"), let number = UInt64(words[index + 1]) {
+                    return number << 10
+                }
+            }
+            throw TestFailure("the guest does not tell its \(name): \(text)")
+        }
+        (total, free) = (try value(of: "MemTotal"), try value(of: "MemFree"))
+    }
+}
+
+extension Guest {
+    /// All memory that the guest's kernel has.
+    func memory() throws -> GuestMemoryReport {
+        try GuestMemoryReport(run("cat /proc/meminfo"))
+    }
+
+    /// The memory of one node.
+    func memory(ofNode node: Int) throws -> GuestMemoryReport {
+        try GuestMemoryReport(run("cat /sys/devices/system/node/node\(node)/meminfo"))
+    }
+
+    /// Makes sure that the kernel has found nothing wrong.
+    func requireHealthyKernel() throws {
+        let complaints = try run("dmesg | grep -E 'BUG|WARNING|Call Trace|Oops|soft lockup|rcu.*stall' || true")
+        try #require(complaints.isEmpty, "\(complaints)")
+    }
+}
