@@ -30,7 +30,7 @@ int cl_seal(int descriptor) {
 }
 
 int cl_pseudo_terminal(char *name, size_t size) {
-    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     if (master < 0)
         return -errno;
     // Without raw mode, the terminal would echo what the guest writes back to it as if somebody typed it.

@@ -19,12 +19,12 @@ public struct KernelCommandLine: Sendable, Equatable {
     public static let defaults = [
         Word("console=ttyS0", "messages and login on the serial port"),
         Word("panic=-1", "a panic restarts the machine at once"),
-        Word("quiet", quietens: true, "few messages at boot: each byte costs two exits to the VMM"),
+        Word("quiet", quietens: true, "few messages at boot: each byte of one costs two VM exits"),
         Word("loglevel=1", quietens: true, "only emergencies on the console later, too"),
         Word("pci=off", "no search for a PCI bus, which is not there"),
         Word("8250.nr_uarts=1", "no search for further serial ports"),
-        Word("swiotlb=noforce", "no bounce buffers (64M), which hotplug memory above 4G would bring"),
-        Word("memhp_default_state=online_movable", "plugged memory is used at once, and can be unplugged again"),
+        Word("swiotlb=noforce", "no 64M of bounce buffers, which hotplug memory would bring"),
+        Word("memhp_default_state=online_movable", "plugged memory is used at once and can be unplugged again"),
     ]
 
     /// The longest command line that Linux takes on x86, in bytes (COMMAND_LINE_SIZE is one more, for the end).

@@ -2,7 +2,9 @@ import SystemPackage
 import Host
 
 /// Where ranges of guest-physical addresses become memory that a guest can reach: KVM's memory slots, or a test's.
-public protocol MemorySlots: AnyObject {
+///
+/// Whoever unplugs may be on another thread than whoever lists the slots.
+public protocol MemorySlots: AnyObject, Sendable {
     /// Names a live slot.
     typealias SlotNumber = UInt32
 

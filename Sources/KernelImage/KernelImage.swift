@@ -25,6 +25,11 @@ public struct KernelImage: ~Copyable {
         }
     }
 
+    /// Gives the descriptor away, to somebody who keeps it longer than this value lives.
+    public consuming func takeDescriptor() -> OwnedFileDescriptor {
+        descriptor
+    }
+
     private init(_ descriptor: consuming OwnedFileDescriptor, _ layout: KernelLayout, cacheProblem: String? = nil) {
         self.descriptor = descriptor
         self.layout = layout

@@ -114,7 +114,7 @@ final class MachineCore {
     /// The live memory slots by address.
     var memorySlots: [MemorySlotStatus] {
         guard let virtualMachine else { return [] }
-        return virtualMachine.slots.live.values
+        return virtualMachine.slots.live
             .map { MemorySlotStatus(addresses: $0.start..<$0.start + $0.size, name: $0.name) }
             .sorted { $0.addresses.lowerBound < $1.addresses.lowerBound }
     }

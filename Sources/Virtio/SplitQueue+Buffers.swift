@@ -2,6 +2,9 @@ import GuestMemory
 
 /// Access to the buffers of the newest chain, as if the readable ones were one piece of memory, and the writable ones
 /// another: drivers may cut them as they like (virtio specification, 2.7.4). Offsets are in bytes.
+///
+/// Reading a chain that is no longer the newest is `staleChain`. So is writing to it, but where its queue was reset
+/// meanwhile nothing happens: a device that is late with an answer need not know.
 extension SplitQueue {
     public func loadUInt8(at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) -> UInt8 {
         UInt8(truncatingIfNeeded: try load(1, at: offset, of: chain))
@@ -46,13 +49,15 @@ extension SplitQueue {
         try forEachPiece(in: 0..<chain.readableCount, at: offset, count: count, body)
     }
 
-    /// Calls the body with each piece of a range of the writable bytes, in order.
+    /// Calls the body with each piece of a range of the writable bytes, in order; with none where the chain belongs to
+    /// a queue that was reset since.
     ///
     /// - Throws: `buffersTooShort` before the first call, `staleChain`, and what the body throws.
     public func forEachWritablePiece(
         of chain: DescriptorChain, at offset: UInt64, count: UInt64,
         _ body: (GuestBuffer) throws(VirtqueueError) -> Void
     ) throws(VirtqueueError) {
+        guard chain.epoch == epoch else { return }
         try check(chain, offset, count, available: chain.writableLength)
         let range = chain.readableCount..<(chain.readableCount + chain.writableCount)
         try forEachPiece(in: range, at: offset, count: count, body)

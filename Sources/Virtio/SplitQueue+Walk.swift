@@ -18,7 +18,9 @@ extension SplitQueue {
 
     private enum Table {
         case own
-        case indirect(GuestAddress, count: UInt32)
+        case indirect(GuestMemorySlice)
+        /// Rare, and slower: the table begins in one region of guest memory and ends in another.
+        case indirectAcrossRegions(GuestBuffer)
     }
 
     /// Walks a chain once, keeps its buffers and checks that they follow the rules. Its length is bounded by the queue's.
@@ -67,31 +69,35 @@ extension SplitQueue {
         guard !descriptor.hasNext else { throw .indirectWithNext }
         let length = descriptor.length
         guard length > 0, UInt64(length) % Descriptor.size == 0 else { throw .invalidIndirectLength(length) }
-        let address = GuestAddress(descriptor.address)
-        guard memory.contains(address, count: UInt64(length)) else {
-            throw .memory(.unmapped(address, count: UInt64(length)))
+        let buffer = GuestBuffer(address: GuestAddress(descriptor.address), count: UInt64(length))
+        if let slice = try? memory.slice(at: buffer.address, count: buffer.count) { return .indirect(slice) }
+        guard memory.contains(buffer.address, count: buffer.count) else {
+            throw .memory(.unmapped(buffer.address, count: buffer.count))
         }
-        return .indirect(address, count: length / UInt32(Descriptor.size))
+        return .indirectAcrossRegions(buffer)
     }
 
     private func load(_ index: UInt16, of table: Table) throws(VirtqueueError) -> Descriptor {
-        let count =
+        let byteCount =
             switch table {
-            case .own: UInt32(size)
-            case .indirect(_, let count): count
+            case .own: descriptorTable.count
+            case .indirect(let slice): slice.count
+            case .indirectAcrossRegions(let buffer): buffer.count
             }
-        guard index < count else { throw .descriptorIndexOutOfRange(index, size: count) }
         let offset = UInt64(index) * Descriptor.size
+        guard offset < byteCount else {
+            throw .descriptorIndexOutOfRange(index, size: UInt32(byteCount / Descriptor.size))
+        }
         do {
             switch table {
             case .own:
-                return Descriptor(
-                    address: try descriptorTable.loadUInt64(at: offset),
-                    rest: try descriptorTable.loadUInt64(at: offset + 8))
-            case .indirect(let start, _):
+                return try load(at: offset, in: descriptorTable)
+            case .indirect(let slice):
+                return try load(at: offset, in: slice)
+            case .indirectAcrossRegions(let buffer):
                 // No overflow: the whole table was found in guest memory.
-                let first = GuestAddress(start.rawValue + offset)
-                let second = GuestAddress(start.rawValue + offset + 8)
+                let first = GuestAddress(buffer.address.rawValue + offset)
+                let second = GuestAddress(buffer.address.rawValue + offset + 8)
                 return Descriptor(
                     address: try memory.load(GuestBuffer(address: first, count: 8)),
                     rest: try memory.load(GuestBuffer(address: second, count: 8)))
@@ -99,5 +105,9 @@ extension SplitQueue {
         } catch {
             throw .memory(error)
         }
+    }
+
+    private func load(at offset: UInt64, in table: GuestMemorySlice) throws(GuestMemoryError) -> Descriptor {
+        Descriptor(address: try table.loadUInt64(at: offset), rest: try table.loadUInt64(at: offset + 8))
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// A device lives inside its transport and is called under the transport's lock, on vCPU threads (configuration space,
 /// reset) and on the event loop's thread (queues). It need not be `Sendable`. It must not call its transport.
-public protocol VirtioDevice {
+public protocol VirtioDevice: SendableMetatype {
     /// Its type (virtio specification, 5). Never changes.
     var deviceID: UInt32 { get }
     /// The features of its type that it offers. Never changes.
@@ -32,7 +32,10 @@ public protocol VirtioDevice {
     /// Writes little-endian bytes to the configuration space. Ignored by default.
     mutating func writeConfiguration(offset: UInt64, size: Int, value: UInt64)
 
-    /// Takes chains from a queue until there is none, or until the device can't take more for now.
+    /// Takes chains from a queue until there is none.
+    ///
+    /// A device that stops before, because it can't take more for now, is not called for what the driver adds: it goes
+    /// on by itself, through the transport's `withQueue`, and there takes chains until there is none.
     ///
     /// - Throws: what the driver did wrong; the device then needs a reset.
     mutating func process(queue index: Int, _ queue: SplitQueue) throws(VirtqueueError)

@@ -73,6 +73,7 @@ extension VirtioMMIOTransport {
         case .status:
             writeStatus(DeviceStatus(rawValue: value))
         case .queueReady:
+            guard value <= 1 else { return }
             state.withLock { state in
                 interrupt(state.setSelectedQueueReady(value == 1))
             }

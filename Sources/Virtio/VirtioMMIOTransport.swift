@@ -49,36 +49,32 @@ public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
     }
 
     /// Gives access to the device together with one of its queues, to complete chains that took longer. The driver is
-    /// interrupted if it wants that. The body is not called while the queue can't be used.
+    /// interrupted if it wants that. The body is not called while the queue can't be used. Where the queue was reset
+    /// since, answers to chains from before are dropped.
     ///
     /// - Returns: what the driver did wrong, because of which the device now needs a reset; nil if nothing.
     @discardableResult
     public func withQueue(
-        _ index: Int, _ body: (inout Device, SplitQueue) throws(VirtqueueError) -> Void
+        _ index: Int, _ body: @Sendable (inout Device, SplitQueue) throws(VirtqueueError) -> Void
     ) -> VirtqueueError? {
         state.withLock { state -> VirtqueueError? in
             guard let queue = state.usableQueue(index) else { return nil }
-            var causes: InterruptCauses = []
-            var failure: VirtqueueError?
             queue.beginTurn()
             do throws(VirtqueueError) {
                 try body(&state.device, queue)
-                if try queue.needsInterrupt() { causes = .usedBuffer }
                 if queue.isOverBudget { notifier.notify(queue: index) }
-            } catch .staleChain {
-                // The chain is gone, and with it the driver's interest in it.
+                if try queue.needsInterrupt() { interrupt(.usedBuffer) }
+                return nil
             } catch {
-                causes = state.fail(error)
-                failure = error
+                interrupt(state.fail(error))
+                return error
             }
-            interrupt(causes)
-            return failure
         }
     }
 
     /// Gives access to the device.
     public func withDevice<Result: ~Copyable, Failure: Error>(
-        _ body: (inout Device) throws(Failure) -> sending Result
+        _ body: (inout sending Device) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
         try state.withLock { (state) throws(Failure) in
             try body(&state.device)

@@ -28,8 +28,8 @@ public enum VirtqueueError: Error, Sendable, Equatable {
     case invalidIndirectLength(UInt32)
     /// The buffers are shorter than what the device type prescribes; in bytes.
     case buffersTooShort(needed: UInt64, available: UInt64)
-    /// The chain belongs to a queue that was reset since, or its buffers made way for those of a later one. This is a
-    /// mistake of the device, not of the driver.
+    /// The chain's buffers made way for those of a later one, or its queue was reset. This is a mistake of the device,
+    /// not of the driver.
     case staleChain
 }
 
@@ -63,7 +63,7 @@ extension VirtqueueError: CustomStringConvertible {
         case .buffersTooShort(let needed, let available):
             "buffers of \(available) bytes where \(needed) are needed"
         case .staleChain:
-            "descriptor chain of a queue that was reset, or taken before the current one"
+            "descriptor chain that was taken before the current one, or from a queue that was reset"
         }
     }
 }

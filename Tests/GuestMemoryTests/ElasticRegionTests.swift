@@ -5,7 +5,9 @@ import Testing
 @testable import GuestMemory
 
 /// Slots that only remember what is live, and fail when they are told to.
-final class FakeSlots: MemorySlots {
+final class FakeSlots: MemorySlots, @unchecked Sendable {
+    // Sendable: each test uses its own on one thread.
+
     private(set) var live: [SlotNumber: Range<UInt64>] = [:]
     var failure: MemorySlotError?
     private var next: SlotNumber = 0

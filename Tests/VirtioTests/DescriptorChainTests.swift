@@ -126,13 +126,14 @@ import Testing
         _ = try queue.loadUInt8(at: 0, of: first)
         _ = try queue.nextChain()
         #expect(throws: VirtqueueError.staleChain) { try queue.loadUInt8(at: 0, of: first) }
+        #expect(throws: VirtqueueError.staleChain) { try queue.store(0 as UInt8, at: 0, of: first) }
         // Its buffers are gone, but it can be completed.
         try queue.complete(first, written: 0)
         #expect(try driver.takeUsed().map(\.head) == [UInt32(first.head)])
     }
 
     @Test func aChainOfAnotherQueueIsNotCompleted() throws {
-        try driver.add([.readable(TestMemory.free, 8)])
+        try driver.add([.writable(TestMemory.free, 8)])
         try driver.publish()
         let chain = try #require(try queue.nextChain())
         let next = try SplitQueue(setup: driver.setup, maximumSize: 8, features: 0, memory: memory, epoch: 1)
@@ -140,6 +141,8 @@ import Testing
         #expect(try driver.usedIndex == 0)
         #expect(try !next.needsInterrupt())
         #expect(throws: VirtqueueError.staleChain) { try next.loadUInt8(at: 0, of: chain) }
+        try next.store(1 as UInt8, at: 0, of: chain)
+        #expect(try memory.loadUInt8(at: GuestAddress(TestMemory.free)) == 0)
     }
 
     @Test func aTurnTakesAtMostAQueueFull() throws {

@@ -38,7 +38,7 @@ import Testing
         try driver.write(in: table, index, address(&random), length(&random), .init(rawValue: flags), next: next)
     }
 
-    @Test(arguments: 0..<8 as Range<UInt64>)
+    @Test(arguments: 0..<4 as Range<UInt64>)
     func randomRingsNeitherTrapNorLoop(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let memory = try TestMemory.make()
@@ -46,7 +46,7 @@ import Testing
         try memory.regions[0].mapping.protect(0x8_2000..<0x8_3000, .inaccessible)
         var errors = 0
         var completed = 0
-        for _ in 0..<3000 {
+        for _ in 0..<500 {
             let features = UInt64.random(in: 0..<4, using: &random) << 28
             let driver = FakeDriver(memory: memory, setup: TestMemory.setup(size: 16), features: features)
             let queue = try driver.makeQueue()
@@ -79,12 +79,12 @@ import Testing
         #expect(completed > 100)
     }
 
-    @Test(arguments: 0..<8 as Range<UInt64>)
+    @Test(arguments: 0..<4 as Range<UInt64>)
     func randomRegisterAccessesDoNotTrap(seed: UInt64) throws {
         var random = SeededGenerator(seed: 1000 + seed)
         let fixture = try TransportFixture()
         var activations = 0
-        for _ in 0..<20000 {
+        for _ in 0..<4000 {
             let offset =
                 random.chance(8)
                 ? UInt64.random(in: 0...UInt64.max, using: &random) : 4 * UInt64.random(in: 0..<66, using: &random)
@@ -130,7 +130,8 @@ import Testing
         var open: [UInt32: (address: UInt64, bytes: [UInt8])] = [:]
         var sent = 0
         var done = 0
-        while done < 70000 / Int(size) {
+        let goal = seed == 2 ? 70000 : 2000
+        while done < goal {
             // Requests, as many as fit.
             for _ in 0..<Int.random(in: 0..<6, using: &random) {
                 guard

@@ -152,4 +152,20 @@ import Testing
             #expect(try !queue.needsInterrupt())
         }
     }
+
+    /// The driver may add a chain after the device found none and before it asked for a notification: the device looks
+    /// again. Here its asking is what changes the available index, because the rings overlap.
+    @Test func theRingIsLookedAtAgainAfterAskingForANotification() throws {
+        var setup = TestMemory.setup(size: 8)
+        // The flags of the used ring are the index of the available one.
+        setup.usedRing = setup.availableRing + 4
+        setup.availableRing += 2
+        let driver = FakeDriver(memory: memory, setup: setup)
+        let queue = try driver.makeQueue()
+        try driver.add([.writable(TestMemory.free, 8)])
+        try driver.publish()
+        // Suppressing notifications sets the index to 1, which it is already; asking for them sets it to 0.
+        #expect(try queue.nextChain() != nil)
+        #expect(throws: VirtqueueError.availableIndexOutOfRange(0, taken: 1, size: 8)) { try queue.nextChain() }
+    }
 }

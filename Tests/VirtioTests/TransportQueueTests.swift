@@ -92,7 +92,8 @@ import Testing
         ] {
             fixture.write(register, 3)
         }
-        fixture.write(.queueReady, 1)
+        for value in [1, 2, UInt32.max] { fixture.write(.queueReady, value) }
+        #expect(fixture.read(.queueReady) == 1)
         try request(driver)
         fixture.transport.processQueue(0)
         #expect(try driver.usedIndex == 1)
@@ -212,22 +213,23 @@ import Testing
 
     @Test func aQueueThatIsKeptFullGetsAnotherTurn() throws {
         let driver = try fixture.start()
-        var device = RecordingDevice()
-        // The driver refills the queue while the device works on it.
         for _ in 0..<4 { try request(driver) }
-        fixture.transport.withQueue(0) { (_, queue) throws(VirtqueueError) in
+        let memory = fixture.memory
+        fixture.transport.withQueue(0) { (device, queue) throws(VirtqueueError) in
+            // The driver offers each chain again while the device works on the next.
+            let driver = FakeDriver(memory: memory, setup: TestMemory.setup(size: 8), index: 4)
             while let chain = try queue.nextChain() {
                 try device.answer(chain, queue)
-                _ = try? driver.takeUsed()
-                try? request(driver)
+                try? driver.offer(chain.head)
+                _ = try? driver.publish()
             }
         }
-        #expect(device.completed == 8)
+        #expect(fixture.transport.withDevice { $0.completed } == 8)
         #expect(fixture.host.takeNotifications() == [0])
         fixture.transport.processQueue(0)
-        #expect(fixture.transport.withDevice { $0.completed } == 4)
+        #expect(fixture.transport.withDevice { $0.completed } == 12)
         #expect(fixture.host.takeNotifications() == [])
-        #expect(try driver.takeUsed().count == 4)
+        #expect(try driver.usedIndex == 12)
     }
 
     @Test func chainsCanBeCompletedLater() throws {
@@ -262,12 +264,13 @@ import Testing
         }
         let failure = fixture.transport.withQueue(0) { (device, queue) throws(VirtqueueError) in
             let chain = device.kept.removeFirst()
-            try queue.complete(chain, written: 4)
-            try device.answer(chain, queue)
+            try queue.store(0x55 as UInt8, at: 0, of: chain)
+            try queue.complete(chain, written: 1)
         }
         #expect(failure == nil)
         #expect(fixture.read(.status) == 15)
         #expect(try next.usedIndex == 0)
+        #expect(try fixture.memory.loadUInt8(at: GuestAddress(0x18_0100)) == 0)
         #expect(fixture.host.takePulses() == 0)
     }
 

@@ -10,7 +10,7 @@ int cl_memory_file(const char *name);
 /// Seals a file in memory: its contents and size stay as they are. 0 or a negated errno.
 int cl_seal(int descriptor);
 
-/// The master of a new pseudo-terminal in raw mode; `name` receives the path of its other end.
+/// The master of a new pseudo-terminal in raw mode, non-blocking; `name` receives the path of its other end.
 int cl_pseudo_terminal(char *name, size_t size);
 
 /// A Unix stream socket that listens at a path, which must not exist. -ENAMETOOLONG for a path too long for one.

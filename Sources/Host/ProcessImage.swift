@@ -1,0 +1,124 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+/// The program that the process runs, and others that it becomes or starts.
+public enum ProcessImage {
+    /// The program's file.
+    ///
+    /// - Throws: `SystemCallError` where `/proc` is not there.
+    public static func path() throws(SystemCallError) -> FilePath {
+        let size = 4096
+        var failure: CInt = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+            let result = unsafe buffer.withMemoryRebound(to: CChar.self) { characters in
+                guard let base = characters.baseAddress else { return -1 }
+                return unsafe readlink("/proc/self/exe", base, size)
+            }
+            if result < 0 {
+                failure = errno
+            }
+            filled = max(result, 0)
+        }
+        guard failure == 0 else {
+            throw SystemCallError("readlink", Errno(rawValue: failure), subject: "/proc/self/exe")
+        }
+        return FilePath(String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// Makes sure that standard input, output and error are open, so that no other descriptor gets their numbers.
+    public static func reserveStandardDescriptors() {
+        for number in CInt(0)...2 where fcntl(number, F_GETFD) < 0 {
+            // The lowest free number is this one; without /dev/null there is nothing to be done.
+            _ = unsafe open("/dev/null", O_RDWR)
+        }
+    }
+
+    /// Becomes another program (`execv(2)`), which gets the standard descriptors and those that are named, no other.
+    ///
+    /// - Parameter arguments: without the program's own name, which is the last component of its path.
+    /// - Returns: only where that failed, with the reason.
+    public static func replace(
+        with program: FilePath, arguments: [String], keeping descriptors: [FileDescriptor]
+    ) -> SystemCallError {
+        let kept = Set(descriptors.map(\.rawValue))
+        for name in (try? FilePath("/proc/self/fd").directoryEntries()) ?? [] {
+            guard let number = CInt(name), number > 2 else { continue }
+            // The listing's own descriptor is among them, closed by now: an error that does not matter.
+            _ = fcntl(number, F_SETFD, kept.contains(number) ? 0 : FD_CLOEXEC)
+        }
+        let reason = unsafe withArgumentVector([program.lastComponent?.string ?? ""] + arguments) { vector in
+            unsafe execv(program.string, vector)
+            return errno
+        }
+        return SystemCallError("exec", Errno(rawValue: reason), subject: program.string)
+    }
+
+    /// Runs a program to its end; its standard error is this process's, its input is empty.
+    ///
+    /// - Returns: what it wrote to standard output, and its exit status, or 128 and the signal's number that ended it.
+    public static func output(
+        of program: FilePath, arguments: [String]
+    ) throws(SystemCallError) -> (text: String, status: Int) {
+        let pipe: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
+        do {
+            pipe = try FileDescriptor.pipe()
+        } catch {
+            throw SystemCallError("pipe", (error as? Errno) ?? .ioError)
+        }
+        // dup2 in the child leaves its copy open; these must not go along.
+        for end in [pipe.readEnd, pipe.writeEnd] {
+            _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC)
+        }
+        let reader = OwnedFileDescriptor(pipe.readEnd)
+        let child = try start(program, arguments, output: OwnedFileDescriptor(pipe.writeEnd))
+        var text: [UInt8] = []
+        reading: while true {
+            switch try? ByteStream.read(reader.descriptor) {
+            case .bytes(let bytes): text += bytes
+            case .wouldBlock: continue
+            case .end, nil: break reading
+            }
+        }
+        var status: CInt = 0
+        while unsafe waitpid(child, &status, 0) < 0 && errno == EINTR {}
+        let signal = Int(status & 0x7f)
+        return (String(decoding: text, as: UTF8.self), signal != 0 ? 128 + signal : Int(status >> 8 & 0xff))
+    }
+
+    private static func start(
+        _ program: FilePath, _ arguments: [String], output: consuming OwnedFileDescriptor
+    ) throws(SystemCallError) -> pid_t {
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { _ = unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        unsafe posix_spawn_file_actions_adddup2(&actions, output.rawValue, 1)
+        var child: pid_t = 0
+        let result = unsafe withArgumentVector([program.lastComponent?.string ?? ""] + arguments) { vector in
+            unsafe posix_spawn(&child, program.string, &actions, nil, vector, environ)
+        }
+        guard result == 0 else {
+            throw SystemCallError("exec", Errno(rawValue: result), subject: program.string)
+        }
+        return child
+    }
+
+    /// Calls a function with arguments as C takes them: an array of C strings that ends with a null pointer.
+    private static func withArgumentVector<Result>(
+        _ arguments: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
+    ) -> Result {
+        let vector = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: arguments.count + 1)
+        defer { unsafe vector.deallocate() }
+        for (index, argument) in arguments.enumerated() {
+            unsafe (vector + index).initialize(to: strdup(argument))
+        }
+        unsafe (vector + arguments.count).initialize(to: nil)
+        defer {
+            for index in arguments.indices {
+                unsafe free(vector[index])
+            }
+        }
+        return unsafe body(vector)
+    }
+}

@@ -1,0 +1,23 @@
+import CLinux
+import SystemPackage
+
+/// Unix stream sockets by path (`unix(7)`).
+public enum UnixSocket {
+    /// Makes a socket at a path that does not exist yet, for its owner alone, and listens there.
+    ///
+    /// - Throws: `SystemCallError`, EADDRINUSE where something has that path.
+    public static func listen(at path: FilePath) throws(SystemCallError) -> OwnedFileDescriptor {
+        try OwnedFileDescriptor(result: Int(unsafe cl_listen(path.string)), of: "bind", subject: path.string)
+    }
+
+    /// Whether a process listens at a path.
+    ///
+    /// - Throws: `SystemCallError` where that can't be found out.
+    public static func isListenedAt(_ path: FilePath) throws(SystemCallError) -> Bool {
+        let result = unsafe cl_is_listened_at(path.string)
+        guard result >= 0 else {
+            throw SystemCallError("connect", Errno(rawValue: -result), subject: path.string)
+        }
+        return result > 0
+    }
+}

@@ -1,0 +1,86 @@
+import ArgumentParser
+import Configuration
+
+/// The options that describe a machine, and what they mean.
+struct MachineOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Text to append to the kernel's command line.", valueName: "text"))
+    var cmdline = ""
+
+    @Flag(help: "Leave the default command line out (see above).")
+    var noDefaultCmdline = false
+
+    @Flag(help: "Let the kernel tell what it does at boot: drop 'quiet' and 'loglevel=1'.")
+    var verboseBoot = false
+
+    @Option(help: ArgumentHelp("What to call the machine.", valueName: "name"))
+    var name = MachineConfiguration.defaultName
+
+    @Option(
+        help: ArgumentHelp(
+            "vCPUs and, with ',sockets=2,cores=2,threads=1' behind their number, their topology.", valueName: "n"))
+    var cpus = "1"
+
+    @Option(
+        help: ArgumentHelp(
+            "Boot memory, such as 4G: K, M, G, T or bytes. (default: 512M, or with --numa what its nodes have)",
+            valueName: "size"))
+    var memory: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A NUMA node with its vCPUs and its share of the boot memory; may be repeated.",
+            valueName: "node=0,cpus=0-1,memory=2G"))
+    var numa: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            A virtio-mem device: up to 'size' of memory that can be plugged and unplugged while the guest runs. \
+            Node and requested size are 0 and the block size is 2M where they are left out. May be repeated.
+            """,
+            valueName: "id=vm0,size=8G,node=0,requested-size=128M,block-size=2M"))
+    var virtioMem: [String] = []
+
+    @Option(
+        help: ArgumentHelp("What a guest's reboot does: reset or exit.", valueName: "action"),
+        completion: .list(RebootAction.allCases.map(\.rawValue)))
+    var onReboot = RebootAction.reset.rawValue
+
+    /// The machine that the options describe, not validated yet.
+    ///
+    /// - Throws: `ConfigurationError`.
+    func machine() throws -> MachineConfiguration {
+        let nodes = try numa.map { try NUMANode(optionText: $0) }
+        return MachineConfiguration(
+            name: name,
+            processors: try ProcessorTopology(optionText: cpus),
+            memory: try bootMemory(of: nodes),
+            nodes: nodes,
+            memoryDevices: try virtioMem.map { try MemoryDevice(optionText: $0) },
+            commandLine: KernelCommandLine(
+                includesDefaults: !noDefaultCmdline, isVerbose: verboseBoot, addition: cmdline
+            ).text,
+            onReboot: try RebootAction(optionText: onReboot))
+    }
+
+    private func bootMemory(of nodes: [NUMANode]) throws -> UInt64 {
+        if let memory {
+            return try MachineConfiguration.memory(optionText: memory)
+        }
+        guard !nodes.isEmpty else { return MachineConfiguration.defaultMemory }
+        var sum: UInt64 = 0
+        for node in nodes {
+            let (total, overflow) = sum.addingReportingOverflow(node.memory)
+            guard !overflow else {
+                throw ConfigurationError("--numa node=\(node.id)", "memory \(ByteSize(node.memory)) is too large")
+            }
+            sum = total
+        }
+        guard sum > 0 else {
+            throw ConfigurationError("--numa", "no node has memory: give memory=SIZE to at least one")
+        }
+        return sum
+    }
+}

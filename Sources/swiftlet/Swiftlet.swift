@@ -1,0 +1,70 @@
+import ArgumentParser
+import Configuration
+import Host
+import KernelImage
+import SystemPackage
+
+/// The front end: reads what a user asks for, checks it, and hands it to `swiftlet-vmm`.
+@main
+struct Swiftlet: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "swiftlet",
+        abstract: "A mini hypervisor for Linux/KVM whose guests can grow and shrink.",
+        discussion: """
+            EXAMPLES:
+              swiftlet doctor
+              swiftlet run
+              swiftlet run --cpus 2 --memory 1G --monitor stdio \\
+                      --virtio-mem id=vm0,size=8G,requested-size=128M
+
+            'swiftlet run --help' explains every option.
+            """,
+        subcommands: [RunCommand.self, DoctorCommand.self])
+
+    /// Exit statuses, as users meet them.
+    private enum Status {
+        /// The host or the start refused.
+        static let refused: CInt = 1
+        /// Wrong options (EX_USAGE of sysexits.h).
+        static let usage: CInt = 64
+    }
+
+    static func main() {
+        ProcessImage.reserveStandardDescriptors()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as ConfigurationError {
+            fail("\(error)", status: Status.usage)
+        } catch let error as Refusal {
+            fail(error.message, status: Status.refused)
+        } catch let error as KernelImageError {
+            fail("\(error)", status: Status.refused)
+        } catch let error as SystemCallError {
+            fail("\(error)", status: Status.refused)
+        } catch {
+            let code = exitCode(for: error)
+            guard code == .validationFailure else {
+                // Help, completion scripts, and statuses that a command chose.
+                exit(withError: error)
+            }
+            // What swift-argument-parser says begins with a capital, and may have further lines of advice.
+            let message = message(for: error)
+            fail(
+                message.prefix(1).lowercased() + message.dropFirst()
+                    + "\nSee 'swiftlet --help', 'swiftlet run --help' and 'swiftlet doctor --help'.",
+                status: Status.usage)
+        }
+    }
+
+    private static func fail(_ message: String, status: CInt) -> Never {
+        complain(message)
+        Self.exit(withError: ExitCode(status))
+    }
+}
+
+/// Tells the user something on standard error.
+func complain(_ message: String) {
+    // Where standard error is closed, there is nobody to tell.
+    _ = try? FileDescriptor.standardError.writeAll("swiftlet: \(message)\n".utf8)
+}

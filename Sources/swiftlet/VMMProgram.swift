@@ -1,0 +1,35 @@
+import Configuration
+import Host
+import SystemPackage
+
+/// `swiftlet-vmm`, the program that holds a guest. It stands beside this one.
+struct VMMProgram {
+    let path: FilePath
+
+    /// - Throws: `Refusal` where it is not there.
+    init() throws {
+        let own = try ProcessImage.path()
+        path = own.removingLastComponent().appending("swiftlet-vmm")
+        do {
+            _ = try Stat(path)
+        } catch {
+            throw Refusal("\(path): \(error). It belongs beside \(own); Tools/build makes both")
+        }
+    }
+
+    /// Turns this process into it.
+    ///
+    /// - Returns: only where that failed, with the reason.
+    func become(_ request: LaunchRequest, keeping descriptors: [FileDescriptor]) -> SystemCallError {
+        ProcessImage.replace(with: path, arguments: request.arguments(), keeping: descriptors)
+    }
+
+    /// Asks it what this host can do.
+    func probe() throws -> ProbeReport {
+        let (text, status) = try ProcessImage.output(of: path, arguments: ["--probe"])
+        guard status == 0 || !text.isEmpty else {
+            throw Refusal("\(path) --probe ended with status \(status) and said nothing")
+        }
+        return ProbeReport(text)
+    }
+}

@@ -1,0 +1,42 @@
+import Configuration
+import Testing
+
+@Suite struct HelpTests {
+    private let installation: TestInstallation
+
+    init() throws {
+        installation = try TestInstallation()
+    }
+
+    @Test(arguments: [["--help"], ["run", "--help"], ["doctor", "--help"], ["help", "run"]])
+    func helpIsEverywhereAndHasExamples(arguments: [String]) throws {
+        let outcome = try installation.run([installation.directory + "/swiftlet"] + arguments)
+        #expect(outcome.status == 0)
+        #expect(outcome.errors == "")
+        #expect(outcome.output.contains("EXAMPLES:\n  swiftlet "))
+    }
+
+    @Test func helpExplainsTheDefaultCommandLine() throws {
+        let help = try installation.swiftlet("run", "--help").output
+        for word in KernelCommandLine.defaults {
+            #expect(help.contains("\n  \(word.text)\n      \(word.explanation)\n"))
+        }
+    }
+
+    @Test func helpNamesEveryOption() throws {
+        let help = try installation.swiftlet("run", "--help").output
+        for option in [
+            "kernel", "initrd", "cmdline", "no-default-cmdline", "verbose-boot", "name", "cpus", "memory", "numa",
+            "virtio-mem", "serial", "monitor", "on-reboot",
+        ] {
+            #expect(help.contains("\n  --\(option) "))
+        }
+    }
+
+    @Test(arguments: ["bash", "zsh", "fish"])
+    func shellsCanCompleteIt(shell: String) throws {
+        let outcome = try installation.swiftlet("--generate-completion-script", shell)
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains("virtio-mem"))
+    }
+}

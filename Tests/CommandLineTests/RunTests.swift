@@ -1,0 +1,207 @@
+import Configuration
+import Foundation
+import Testing
+
+/// Tests that reach the point where `/dev/kvm` must open.
+private let hasKVM = access("/dev/kvm", R_OK | W_OK) == 0
+
+@Suite(.enabled(if: hasKVM, "/dev/kvm does not open here"))
+struct RunTests {
+    private let installation: TestInstallation
+
+    init() throws {
+        installation = try TestInstallation()
+    }
+
+    @Test func handsTheWholeMachineOver() throws {
+        let kernel = try installation.makeKernel()
+        let initrd = try installation.write("initrd", [UInt8](repeating: 1, count: 5000))
+        let outcome = try installation.swiftlet(
+            "run", "--kernel", kernel, "--initrd", "initrd", "--name", "a, b=c", "--cmdline", "-x  y\nz",
+            "--cpus", "4,sockets=2", "--numa", "node=0,cpus=0-1,memory=2G", "--numa", "node=1,cpus=2-3,memory=2G",
+            "--numa", "node=2", "--virtio-mem", "id=vm0,size=8G,node=2,requested-size=128M",
+            "--virtio-mem", "id=vm1,size=1G", "--serial", "file:console.log", "--monitor", "unix:mon.sock",
+            "--on-reboot", "exit")
+        #expect(outcome.status == 0)
+        #expect(outcome.errors == "")
+        let request = try #require(outcome.request)
+        var machine = MachineConfiguration(
+            name: "a, b=c", processors: ProcessorTopology(count: 4, sockets: 2, cores: 2, threads: 1),
+            memory: .gibibytes(4),
+            nodes: [
+                NUMANode(id: 0, processors: [0, 1], memory: .gibibytes(2)),
+                NUMANode(id: 1, processors: [2, 3], memory: .gibibytes(2)), NUMANode(id: 2),
+            ],
+            onReboot: .exit)
+        machine.memoryDevices = [
+            MemoryDevice(id: "vm0", size: .gibibytes(8), node: 2, requestedSize: .mebibytes(128)),
+            MemoryDevice(id: "vm1", size: .gibibytes(1)),
+        ]
+        machine.commandLine += " -x  y\nz"
+        #expect(request.machine == machine)
+        #expect(request.kernel.layout.entry == 0x100_0000)
+        #expect(request.initialRAMDisk?.size == 5000)
+        guard case .descriptor(let serial, "console.log") = request.serial,
+            case .listener(let monitor, "mon.sock") = request.monitor
+        else {
+            Issue.record("\(request.serial), \(request.monitor)")
+            return
+        }
+        // What was opened, and nothing else, goes along.
+        let descriptors = outcome.descriptors
+        #expect(descriptors.count == 4)
+        #expect(descriptors["\(request.kernel.descriptor)"] == kernel)
+        #expect(descriptors["\(request.initialRAMDisk?.descriptor ?? -1)"] == initrd)
+        #expect(descriptors["\(serial)"] == installation.directory + "/console.log")
+        #expect(descriptors["\(monitor)"]?.hasPrefix("socket:") == true)
+        #expect(FileManager.default.fileExists(atPath: installation.directory + "/mon.sock"))
+    }
+
+    @Test func theDefaultsAreTheMachinesOwn() throws {
+        let outcome = try installation.swiftlet("run", "--kernel", try installation.makeKernel())
+        #expect(outcome.status == 0)
+        let request = try #require(outcome.request)
+        #expect(request.machine == MachineConfiguration())
+        #expect(request.serial == .stdio)
+        #expect(request.monitor == .none)
+        #expect(request.initialRAMDisk == nil)
+        #expect(outcome.descriptors.count == 1)
+    }
+
+    @Test func descriptorsOfTheCallerDoNotGoAlong() throws {
+        let kernel = try installation.makeKernel()
+        let outcome = try installation.run([
+            "sh", "-c", "exec \(installation.directory)/swiftlet run --kernel \(kernel) 3</dev/null 7</dev/null",
+        ])
+        #expect(outcome.status == 0)
+        #expect(Array(outcome.descriptors.values) == [kernel])
+    }
+
+    @Test func closedStandardDescriptorsAreNotGivenToFiles() throws {
+        let kernel = try installation.makeKernel()
+        let outcome = try installation.run([
+            "sh", "-c", "exec \(installation.directory)/swiftlet run --kernel \(kernel) 0<&- 2>&-",
+        ])
+        #expect(outcome.status == 0)
+        #expect((outcome.request?.kernel.descriptor ?? 0) > 2)
+    }
+
+    @Test func aPseudoTerminalIsMadeAndNamed() throws {
+        let kernel = try installation.makeKernel()
+        let outcome = try installation.swiftlet("run", "--kernel", kernel, "--serial", "pty")
+        let request = try #require(outcome.request)
+        guard case .descriptor(let number, let name) = request.serial else {
+            Issue.record("\(request.serial)")
+            return
+        }
+        #expect(outcome.errors == "serial: \(name)\n")
+        #expect(name.hasPrefix("/dev/pts/"))
+        #expect(outcome.descriptors["\(number)"]?.hasSuffix("/ptmx") == true)
+        #expect(outcome.descriptors.count == 2)
+    }
+
+    @Test func aLogFileBeginsAnewWithEachRun() throws {
+        let kernel = try installation.makeKernel()
+        let log = try installation.write("log", Array("old".utf8))
+        let outcome = try installation.swiftlet("run", "--kernel", kernel, "--serial", "file:log")
+        #expect(outcome.status == 0)
+        #expect(FileManager.default.contents(atPath: log) == Data())
+    }
+
+    @Test func theCommandLineCanBeVerboseOrEmpty() throws {
+        let kernel = try installation.makeKernel()
+        let verbose = try installation.swiftlet("run", "--kernel", kernel, "--verbose-boot", "--cmdline", "a b")
+        #expect(
+            verbose.request?.machine.commandLine == KernelCommandLine(isVerbose: true, addition: "a b").text)
+        let bare = try installation.swiftlet("run", "--kernel", kernel, "--no-default-cmdline", "--cmdline", "a")
+        #expect(bare.request?.machine.commandLine == "a")
+        let empty = try installation.swiftlet("run", "--kernel", kernel, "--no-default-cmdline")
+        #expect(empty.request?.machine.commandLine == "")
+    }
+
+    @Test func withoutAKernelTheGuestThatWasBuiltIsUsed() throws {
+        let kernel = try installation.makeKernel()
+        let guest = installation.directory + "/cache/guest/default"
+        try FileManager.default.createDirectory(atPath: guest, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: kernel, toPath: guest + "/vmlinuz")
+        try installation.write("cache/guest/default/initrd", [1, 2, 3])
+        let outcome = try installation.swiftlet("run")
+        #expect(Set(outcome.descriptors.values) == [guest + "/vmlinuz", guest + "/initrd"])
+        let own = try installation.write("own", [1])
+        #expect(try installation.swiftlet("run", "--initrd", "own").descriptors.values.contains(own))
+    }
+
+    @Test func oddSizesGiveAWarning() throws {
+        let outcome = try installation.swiftlet(
+            "run", "--kernel", try installation.makeKernel(),
+            "--virtio-mem", "id=vm1,size=8G,requested-size=80M")
+        #expect(outcome.status == 0)
+        #expect(outcome.errors.hasPrefix("swiftlet: warning: --virtio-mem vm1: requested-size 80M is not a multiple"))
+    }
+
+    @Test func aMonitorSocketThatExistsIsRefused() throws {
+        let kernel = try installation.makeKernel()
+        func attempt() throws -> TestInstallation.Outcome {
+            try installation.swiftlet("run", "--kernel", kernel, "--monitor", "unix:mon.sock")
+        }
+        // The stand-in leaves the socket behind, as a killed process would.
+        #expect(try attempt().status == 0)
+        let stale = try attempt()
+        #expect(stale.status == 1)
+        #expect(
+            stale.errors
+                == "swiftlet: --monitor unix:mon.sock: the socket was left behind by a process that is gone; remove it:"
+                + " rm mon.sock\n")
+        try FileManager.default.removeItem(atPath: installation.directory + "/mon.sock")
+        let listener = try Listener(path: installation.directory + "/mon.sock")
+        let live = try attempt()
+        #expect(live.status == 1)
+        #expect(
+            live.errors == "swiftlet: --monitor unix:mon.sock: a process listens there already; give another path\n")
+        withExtendedLifetime(listener) {}
+        let file = try installation.swiftlet("run", "--kernel", kernel, "--monitor", "unix:vmlinux")
+        #expect(file.status == 1)
+        #expect(file.errors == "swiftlet: --monitor unix:vmlinux: the path exists already, and is no socket\n")
+        let nowhere = try installation.swiftlet("run", "--kernel", kernel, "--monitor", "unix:no/dir")
+        #expect(nowhere.errors == "swiftlet: --monitor unix:no/dir: cannot be made: No such file or directory\n")
+    }
+
+    @Test func aLogFileThatCannotBeWrittenIsRefused() throws {
+        let outcome = try installation.swiftlet(
+            "run", "--kernel", try installation.makeKernel(), "--serial", "file:no/dir")
+        #expect(outcome.status == 1)
+        #expect(outcome.errors == "swiftlet: --serial file:no/dir: cannot be written: No such file or directory\n")
+    }
+
+    @Test func aVMMThatCannotBeStartedLeavesNoSocketBehind() throws {
+        let vmm = installation.directory + "/swiftlet-vmm"
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: vmm)
+        let outcome = try installation.swiftlet(
+            "run", "--kernel", try installation.makeKernel(), "--monitor", "unix:mon.sock")
+        #expect(outcome.status == 1)
+        #expect(outcome.errors == "swiftlet: exec \(vmm): Permission denied\n")
+        #expect(!FileManager.default.fileExists(atPath: installation.directory + "/mon.sock"))
+    }
+}
+
+/// A Unix socket that listens, closed with this object.
+private final class Listener {
+    private let descriptor: Int32
+
+    init(path: String) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let bound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        try #require(bound == 0 && listen(descriptor, 1) == 0)
+    }
+
+    deinit {
+        close(descriptor)
+    }
+}
