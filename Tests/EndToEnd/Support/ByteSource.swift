@@ -57,7 +57,8 @@ final class ByteSource {
             pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0)
         }
         // Also where nothing is left to wait for: a process ends without a sign.
-        _ = poll(&entries, nfds_t(entries.count), entries.isEmpty ? min(50, deadline.pollTimeout) : deadline.pollTimeout)
+        _ = poll(
+            &entries, nfds_t(entries.count), entries.isEmpty ? min(50, deadline.pollTimeout) : deadline.pollTimeout)
         sources.forEach { $0.read() }
     }
 }

@@ -33,7 +33,13 @@ extension Guest {
 
     /// Makes sure that the kernel has found nothing wrong.
     func requireHealthyKernel() throws {
-        let complaints = try run("dmesg | grep -E 'BUG|WARNING|Call Trace|Oops|soft lockup|rcu.*stall' || true")
+        // Each warning and each bug stands behind such a line. The emulated KVM host causes one of its own, under any
+        // VMM: its processor does not tell KVM when a guest changes XCR0.
+        let warnings = try run("dmesg | grep -A1 'cut here' | grep -v -e 'cut here' -e '^--' || true")
+            .split(separator: "\n").filter { !$0.contains("XSAVE consistency problem") }
+        try #require(warnings.isEmpty, "\(warnings)")
+        let complaints = try run(
+            "dmesg | grep -E 'BUG:|Oops:|soft lockup|self-detected stall|blocked for more' || true")
         try #require(complaints.isEmpty, "\(complaints)")
     }
 }

@@ -108,7 +108,8 @@ final class SwiftletProcess {
         let deadline = Deadline(time)
         while true {
             let status = child.poll()
-            ByteSource.wait(for: [output, errors], until: status == nil ? Deadline(.milliseconds(50)) : Deadline(.zero))
+            ByteSource.wait(
+                for: [output, errors], until: status == nil ? Deadline(.milliseconds(50)) : Deadline(.zero))
             if let status {
                 return status
             }
