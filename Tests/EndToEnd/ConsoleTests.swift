@@ -14,6 +14,12 @@ import Testing
         try #require(Deadline(.seconds(60)).poll { terminal.isCooked ? nil : true } == true)
     }
 
+    /// Starts a program in the guest, and waits until what is typed is for it.
+    private func begin(_ command: String, in process: SwiftletProcess) throws {
+        try process.send("echo begi''nning; \(command)\n")
+        try process.waitFor("beginning")
+    }
+
     @Test func keysOnATerminal() throws {
         let process = try start(["--monitor", "stdio"], streams: .terminal)
         let terminal = try #require(process.terminal)
@@ -22,14 +28,11 @@ import Testing
             try process.waitFor("guest# ", within: Guest.bootTime)
             try #require(!terminal.isCooked)
             // Ctrl-C is the guest's.
-            try process.send("sleep 10000; echo status $?\n")
-            try process.waitFor("10000")
+            try begin("sleep 10000", in: process)
             try process.send("\u{3}")
-            try process.waitFor("status 130")
             try process.waitFor("guest# ")
             // Ctrl-A twice sends one.
-            try process.send("cat -v\n")
-            try process.waitFor("cat -v\r\n")
+            try begin("cat -v", in: process)
             try process.send("[\u{1}\u{1}]\n\u{4}")
             try process.waitFor("\n[^A]")
             try process.waitFor("guest# ")
@@ -91,8 +94,7 @@ import Testing
         let process = try start([], streams: .pipes)
         try reportingOutput(of: process) {
             try process.waitFor("guest# ", within: Guest.bootTime)
-            try process.send("cat -v\n")
-            try process.waitFor("cat -v\r\n")
+            try begin("cat -v", in: process)
             try process.send("\u{1}x\n\u{4}")
             try process.waitFor("\n^Ax")
             try process.waitFor("guest# ")

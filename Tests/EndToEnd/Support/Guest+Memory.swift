@@ -5,6 +5,12 @@ struct GuestMemoryReport {
     var total: UInt64
     var free: UInt64
 
+    static let none = GuestMemoryReport(total: 0, free: 0)
+
+    private init(total: UInt64, free: UInt64) {
+        (self.total, self.free) = (total, free)
+    }
+
     /// Reads `/proc/meminfo`, or what sysfs has for a node, in which each line begins with the node's name.
     init(_ text: String) throws {
         func value(of name: String) throws -> UInt64 {
@@ -26,9 +32,10 @@ extension Guest {
         try GuestMemoryReport(run("cat /proc/meminfo"))
     }
 
-    /// The memory of one node.
+    /// The memory of one node. Linux takes a node away that has neither processors nor memory any more.
     func memory(ofNode node: Int) throws -> GuestMemoryReport {
-        try GuestMemoryReport(run("cat /sys/devices/system/node/node\(node)/meminfo"))
+        let text = try run("cat /sys/devices/system/node/node\(node)/meminfo 2>/dev/null || echo no node")
+        return text == "no node\n" ? .none : try GuestMemoryReport(text)
     }
 
     /// Makes sure that the kernel has found nothing wrong.

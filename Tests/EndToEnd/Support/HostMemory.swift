@@ -37,11 +37,10 @@ struct HostMemory {
 
     /// Where a memory device's region is, as long as nothing of it is plugged: it is one inaccessible mapping then.
     func unpluggedRegion(ofSize size: UInt64) throws -> Range<UInt64> {
-        let candidates = mappings.filter {
-            $0.permissions.hasPrefix("---") && $0.addresses.upperBound - $0.addresses.lowerBound == size
-        }
+        let inaccessible = mappings.filter { $0.permissions.hasPrefix("---") }
+        let candidates = inaccessible.filter { $0.addresses.upperBound - $0.addresses.lowerBound == size }
         guard candidates.count == 1 else {
-            throw TestFailure("\(candidates.count) inaccessible mappings have \(size) bytes")
+            throw TestFailure("\(candidates.count) inaccessible mappings have \(size) bytes: \(inaccessible)")
         }
         return candidates[0].addresses
     }
