@@ -1,7 +1,9 @@
 import GuestMemory
 
 /// Slots that only remember what is live, and fail when they are told to.
-final class FakeMemorySlots: MemorySlots {
+final class FakeMemorySlots: MemorySlots, @unchecked Sendable {
+    // Sendable: each test uses its own on one thread.
+
     /// Offsets in the region, by slot.
     private(set) var live: [SlotNumber: Range<UInt64>] = [:]
     var failure: MemorySlotError?
