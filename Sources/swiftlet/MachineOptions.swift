@@ -55,7 +55,7 @@ struct MachineOptions: ParsableArguments {
         let nodes = try numa.map { try NUMANode(optionText: $0) }
         return MachineConfiguration(
             name: name,
-            processors: try ProcessorTopology(optionText: cpus),
+            processors: try ProcessorTopology(optionText: cpus, nodes: nodes),
             memory: try bootMemory(of: nodes),
             nodes: nodes,
             memoryDevices: try virtioMem.map { try MemoryDevice(optionText: $0) },

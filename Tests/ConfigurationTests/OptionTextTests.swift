@@ -16,6 +16,18 @@ import Testing
     }
 
     @Test(arguments: [
+        // Equal nodes are sockets, in whatever order they are given, and beside nodes without processors.
+        ("4", [[0, 1], [2, 3], []], 2), ("4", [[2, 3], [0, 1]], 2), ("2", [[0], [1]], 2),
+        ("4", [[0, 1, 2, 3]], 1), ("4", [], 1), ("4", [[0, 2], [1, 3]], 1), ("4", [[0], [1, 2, 3]], 1),
+        // What is given counts, and what doesn't fit is for the validation to find.
+        ("4,sockets=1", [[0, 1], [2, 3]], 1), ("6", [[0, 1], [2, 3]], 1), ("0", [[0, 1], [2, 3]], 1),
+    ])
+    func nodesAreSockets(text: String, processors: [[Int]], sockets: Int) throws {
+        let nodes = processors.enumerated().map { NUMANode(id: UInt32($0), processors: $1, memory: 0) }
+        #expect(try ProcessorTopology(optionText: text, nodes: nodes).sockets == sockets)
+    }
+
+    @Test(arguments: [
         ("", "--cpus : \"\" is not a number; give 4 or 4,sockets=2,cores=2,threads=1"),
         ("two", "--cpus two: \"two\" is not a number; give 4 or 4,sockets=2,cores=2,threads=1"),
         ("-1", "--cpus -1: \"-1\" is not a number; give 4 or 4,sockets=2,cores=2,threads=1"),

@@ -1,0 +1,36 @@
+import Foundation
+import Testing
+
+/// One of the kernels that GuestImages/build fetched, in one of the two forms that `--kernel` takes.
+struct GuestKernel: CustomTestStringConvertible, Sendable {
+    enum Form: String, Sendable {
+        case bzImage = "vmlinuz"
+        case elf = "vmlinux"
+    }
+
+    let version: String
+    let form: Form
+
+    /// Debian 12's.
+    static func debian12(_ form: Form = .elf) -> GuestKernel { GuestKernel(version: "6.1", form: form) }
+    /// Debian 13's.
+    static func debian13(_ form: Form = .elf) -> GuestKernel { GuestKernel(version: "6.12", form: form) }
+
+    private var directory: String { TestHost.guestImages + "/" + version }
+    var path: String { directory + "/" + form.rawValue }
+    var initialRAMDisk: String { directory + "/initrd" }
+
+    var arguments: [String] { ["--kernel", path, "--initrd", initialRAMDisk] }
+
+    /// What `uname -r` says in the guest.
+    func release() throws -> String {
+        let text = try String(contentsOfFile: directory + "/version", encoding: .utf8)
+        let prefix = "kernel: "
+        guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(prefix) }) else {
+            throw TestFailure("\(directory)/version does not name the kernel: \(text)")
+        }
+        return String(line.dropFirst(prefix.count))
+    }
+
+    var testDescription: String { "\(version) \(form)" }
+}
