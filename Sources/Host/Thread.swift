@@ -1,9 +1,13 @@
 import CLinux
+import Synchronization
 import SystemPackage
 
 /// A thread of its own (`pthread_create(3)`), with every signal blocked but the kick where it asks for that.
+///
+/// It runs on when nobody has this object any more.
 public final class Thread: Sendable {
     private let handle: pthread_t
+    private let isJoined = Atomic<Bool>(false)
 
     private final class Body {
         let run: () -> Void
@@ -29,8 +33,15 @@ public final class Thread: Sendable {
         handle = created
     }
 
-    /// Waits until the thread has ended. To be called exactly once, from another thread.
+    deinit {
+        if !isJoined.load(ordering: .relaxed) {
+            pthread_detach(handle)
+        }
+    }
+
+    /// Waits until the thread has ended. To be called at most once, from another thread.
     public func join() {
+        isJoined.store(true, ordering: .relaxed)
         pthread_join(handle, nil)
     }
 
