@@ -1,9 +1,9 @@
 #define _GNU_SOURCE
 #include "terminal.h"
 
+#include "fault_recovery.h"
+
 #include <errno.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
@@ -12,10 +12,12 @@ static int terminal = -1;
 static volatile sig_atomic_t raw;
 static struct termios former;
 
-// Signals that end a process with a fault of its own or of its user; those that ask it to end are read from a
-// descriptor instead.
-static const int deadly[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ, SIGALRM,
-                             SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF};
+// What ends a process for a fault of its own, also where somebody handles it, to print a backtrace.
+static const int faults[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+// What ends a process unless somebody handles it. Those that are read from a descriptor are blocked, and don't get here.
+static const int requests[] = {SIGALRM, SIGHUP, SIGINT,  SIGPROF,   SIGQUIT, SIGTERM,
+                               SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ};
+static struct sigaction previous[NSIG];
 
 void cl_terminal_restore(void) {
     if (raw) {
@@ -24,13 +26,33 @@ void cl_terminal_restore(void) {
     }
 }
 
-static void restore_and_die(int signal_number) {
-    int saved = errno;
+static void restore_and_die(int number, siginfo_t *info, void *context) {
+    // An access to guest memory that failed is no end.
+    if ((number == SIGSEGV || number == SIGBUS) && cl_recover_from_fault(info, context))
+        return;
     cl_terminal_restore();
-    // Explicitly: another handler may have called this one.
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
-    errno = saved;
+    const struct sigaction *next = &previous[number];
+    if (next->sa_flags & SA_SIGINFO) {
+        next->sa_sigaction(number, info, context);
+    } else if (next->sa_handler != SIG_DFL) {
+        next->sa_handler(number);
+    } else {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+}
+
+static void handle(int number, bool also_if_handled) {
+    struct sigaction *former_action = &previous[number];
+    if (sigaction(number, NULL, former_action) != 0)
+        return;
+    bool is_handled = (former_action->sa_flags & SA_SIGINFO) || former_action->sa_handler != SIG_DFL;
+    bool is_ignored = !(former_action->sa_flags & SA_SIGINFO) && former_action->sa_handler == SIG_IGN;
+    if (is_ignored || (is_handled && !also_if_handled))
+        return;
+    struct sigaction action = {.sa_sigaction = restore_and_die, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
 }
 
 static void install(void) {
@@ -39,15 +61,10 @@ static void install(void) {
         return;
     installed = true;
     atexit(cl_terminal_restore);
-    for (unsigned i = 0; i < sizeof deadly / sizeof *deadly; i++) {
-        struct sigaction former_action;
-        // What somebody else handles is theirs.
-        if (sigaction(deadly[i], NULL, &former_action) == 0 && former_action.sa_handler == SIG_DFL) {
-            struct sigaction action = {.sa_handler = restore_and_die, .sa_flags = SA_NODEFER};
-            sigemptyset(&action.sa_mask);
-            sigaction(deadly[i], &action, NULL);
-        }
-    }
+    for (unsigned i = 0; i < sizeof faults / sizeof *faults; i++)
+        handle(faults[i], true);
+    for (unsigned i = 0; i < sizeof requests / sizeof *requests; i++)
+        handle(requests[i], false);
 }
 
 int cl_terminal_make_raw(int descriptor) {
