@@ -37,6 +37,7 @@ public struct ProcessorTopology: Sendable, Equatable, ExpressibleByIntegerLitera
     /// as processors derive their topology from it (Intel SDM volume 3, 10.9.1).
     ///
     /// - Parameter processor: index of the vCPU, from 0; threads of a core follow each other.
+    /// - Precondition: the topology is a valid one.
     public func apicIdentifier(of processor: Int) -> UInt32 {
         let thread = processor % threads
         let core = processor / threads % cores
@@ -45,9 +46,9 @@ public struct ProcessorTopology: Sendable, Equatable, ExpressibleByIntegerLitera
     }
 
     /// Bits of an APIC identifier that number the threads of a core.
-    public var threadBits: Int { Self.bits(for: threads) }
+    private var threadBits: Int { Self.bits(for: threads) }
     /// Bits of an APIC identifier that number the cores of a socket.
-    public var coreBits: Int { Self.bits(for: cores) }
+    private var coreBits: Int { Self.bits(for: cores) }
 
     private static func bits(for count: Int) -> Int {
         count <= 1 ? 0 : Int.bitWidth - (count - 1).leadingZeroBitCount

@@ -7,8 +7,10 @@ extension CPUID {
         var guest = self
         guest.addTopologyLeaf(layout)
         let apicID = layout.apicID(of: vcpu)
+        let isAMD = isAMD
         for index in guest.entries.indices {
-            guest.entries[index].adapt(apicID: apicID, layout: layout, hasDeadlineTimer: hasDeadlineTimer)
+            guest.entries[index].adapt(
+                apicID: apicID, layout: layout, isAMD: isAMD, hasDeadlineTimer: hasDeadlineTimer)
         }
         return guest
     }
@@ -33,7 +35,7 @@ extension CPUID {
 extension CPUID.Entry {
     /// Puts the machine's topology and the vCPU's own identity into a leaf (Intel SDM volume 2A, CPUID; AMD APM
     /// volume 3, appendix E).
-    fileprivate mutating func adapt(apicID: UInt32, layout: ProcessorLayout, hasDeadlineTimer: Bool) {
+    fileprivate mutating func adapt(apicID: UInt32, layout: ProcessorLayout, isAMD: Bool, hasDeadlineTimer: Bool) {
         let threadsInSocket = layout.cores * layout.threads
         switch leaf {
         case 0x01:
@@ -45,13 +47,16 @@ extension CPUID.Entry {
             ecx.set(bit: 31, true)  // a hypervisor is present
         case 0x04 where eax & 0x1F != 0:
             adaptCacheSharing(layout)
-            eax = eax & 0x03FF_FFFF | min(1 << (layout.socketBits - layout.threadBits), 64) &- 1 << 26
+            // The number of ids that a socket's cores take, less one, in 6 bits.
+            let coreIDs = UInt32(1) << (layout.socketBits - layout.threadBits)
+            eax = eax & 0x03FF_FFFF | (min(coreIDs, 64) - 1) << 26
         case 0x0B:
             edx = apicID
-        case 0x8000_0001:
-            ecx.set(bit: 1, threadsInSocket > 1)  // CmpLegacy
-        case 0x8000_0008:
-            ecx = ecx & 0xFFFF_0F00 | min(UInt32(threadsInSocket), 256) - 1 | layout.socketBits << 12
+        case 0x8000_0001 where isAMD:
+            // CmpLegacy. Linux takes it for a processor without threads, so an Intel one must not have it.
+            ecx.set(bit: 1, threadsInSocket > 1)
+        case 0x8000_0008 where isAMD:
+            ecx = ecx & 0xFFFF_0F00 | UInt32(min(threadsInSocket, 256) - 1) | layout.socketBits << 12
         case 0x8000_001D where eax & 0x1F != 0:
             adaptCacheSharing(layout)
         case 0x8000_001E:

@@ -7,7 +7,7 @@ public struct KVMCapability: Sendable, Hashable {
     public let name: String
     let number: CInt
 
-    private init(_ name: String, _ number: CInt) {
+    init(_ name: String, _ number: CInt) {
         self.name = name
         self.number = number
     }

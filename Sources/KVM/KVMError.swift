@@ -3,7 +3,8 @@ import SystemPackage
 
 /// Why KVM can't be used on this host.
 public enum KVMError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The device can't be opened: missing (ENOENT), not permitted (EACCES), or not answered (ENXIO, ENODEV).
+    /// The device can't be opened: missing (ENOENT), not permitted (EACCES), not answered (ENXIO, ENODEV), or something
+    /// else than KVM (ENOTTY).
     case device(path: String, Errno)
     /// The kernel speaks another version of the interface than 12, the only one since Linux 2.6.22.
     case apiVersion(Int)

@@ -16,6 +16,7 @@ public final class KVMSystem: Sendable {
             throw .device(path: path, error as? Errno ?? .ioError)
         }
         let version = cl_ioctl(device.rawValue, CL_KVM_GET_API_VERSION, 0)
+        guard version >= 0 else { throw .device(path: path, Errno(rawValue: CInt(-version))) }
         guard version == Int(KVM_API_VERSION) else { throw .apiVersion(version) }
     }
 

@@ -115,7 +115,8 @@ import SystemPackage
         case KVM_EXIT_HLT: return .halt
         case KVM_EXIT_SHUTDOWN: return .shutdown
         case KVM_EXIT_SYSTEM_EVENT: return unsafe .systemEvent(run.pointee.system_event.type)
-        case KVM_EXIT_FAIL_ENTRY: return unsafe .entryFailed(reason: run.pointee.fail_entry.hardware_entry_failure_reason)
+        case KVM_EXIT_FAIL_ENTRY:
+            return unsafe .entryFailed(reason: run.pointee.fail_entry.hardware_entry_failure_reason)
         case KVM_EXIT_INTERNAL_ERROR:
             let internalError = unsafe run.pointee.`internal`
             let data = unsafe withUnsafeBytes(of: internalError.data) { unsafe Array($0.bindMemory(to: UInt64.self)) }

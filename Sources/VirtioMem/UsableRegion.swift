@@ -6,9 +6,12 @@ enum UsableRegion {
     /// The largest memory block that Linux chooses on machines with much memory.
     private static let granularity: UInt64 = 2 << 30
 
-    /// The usable size in bytes for a requested size, at most the region's size.
-    static func size(requested: UInt64, region: UInt64) -> UInt64 {
-        let (wanted, overflow) = requested.addingReportingOverflow(margin + granularity - 1)
-        return overflow ? region : min(wanted & ~(granularity - 1), region)
+    /// The usable size in bytes for a requested size: whole blocks, at most the region's size.
+    ///
+    /// - Parameter blockSize: bytes, a power of two; the region is a multiple of it.
+    static func size(requested: UInt64, region: UInt64, blockSize: UInt64) -> UInt64 {
+        let unit = max(granularity, blockSize)
+        let (wanted, overflow) = requested.addingReportingOverflow(margin + unit - 1)
+        return overflow ? region : min(wanted & ~(unit - 1), region)
     }
 }

@@ -32,7 +32,7 @@ public struct VirtioMemDevice: VirtioDevice {
         self.region = region
         self.node = node
         self.requestedSize = requestedSize
-        usableSize = UsableRegion.size(requested: requestedSize, region: region.memory.size)
+        usableSize = Self.usableSize(of: region, requested: requestedSize)
         try check(requestedSize)
     }
 
@@ -52,7 +52,7 @@ public struct VirtioMemDevice: VirtioDevice {
         try check(size)
         guard size != requestedSize else { return }
         requestedSize = size
-        usableSize = max(usableSize, UsableRegion.size(requested: size, region: region.memory.size))
+        usableSize = max(usableSize, Self.usableSize(of: region, requested: size))
         configurationGeneration &+= 1
     }
 
@@ -89,8 +89,12 @@ public struct VirtioMemDevice: VirtioDevice {
         }
     }
 
+    private static func usableSize(of region: ElasticRegion, requested: UInt64) -> UInt64 {
+        UsableRegion.size(requested: requested, region: region.memory.size, blockSize: region.blockSize)
+    }
+
     private mutating func shrinkUsableRegion() {
-        let size = UsableRegion.size(requested: requestedSize, region: region.memory.size)
+        let size = Self.usableSize(of: region, requested: requestedSize)
         if size != usableSize {
             usableSize = size
             configurationGeneration &+= 1
@@ -112,8 +116,10 @@ extension VirtioMemDevice {
 
     private mutating func plug(_ range: VirtioMemBlockRange) -> VirtioMemResponse {
         guard let blocks = blocks(range), region.pluggedBlocks(in: blocks) == 0 else { return .error }
-        // The difference is never below zero after a check, and sizes are far from overflowing.
-        guard region.pluggedSize + UInt64(blocks.count) * region.blockSize <= requestedSize else { return .negativeAcknowledge }
+        // Both are within the region, so far from overflowing.
+        guard region.pluggedSize + UInt64(blocks.count) * region.blockSize <= requestedSize else {
+            return .negativeAcknowledge
+        }
         do throws(ElasticRegionError) {
             try region.plug(blocks)
         } catch {

@@ -19,18 +19,15 @@ final class MonitorServer {
     }
 
     private let listener: FileDescriptor
-    private let path: FilePath
     private let loop: EventLoop
     private let monitor: Monitor<Machine>
     private let onQuit: () -> Void
     private var connections: [CInt: Connection] = [:]
 
     init(
-        listener: FileDescriptor, path: String, loop: EventLoop, monitor: Monitor<Machine>,
-        onQuit: @escaping () -> Void
+        listener: FileDescriptor, loop: EventLoop, monitor: Monitor<Machine>, onQuit: @escaping () -> Void
     ) throws(SystemCallError) {
         self.listener = listener
-        self.path = FilePath(path)
         self.loop = loop
         self.monitor = monitor
         self.onQuit = onQuit
@@ -38,12 +35,11 @@ final class MonitorServer {
         _ = try loop.add(listener, .readable) { [unowned self] _ in accept() }
     }
 
-    /// Removes the socket from the file system, at the end of the process.
-    func close() {
+    /// Lets the last answers out, at the end of the process.
+    func finish() {
         for connection in connections.values {
             connection.output.flush()
         }
-        try? path.removeFile()
     }
 
     private func accept() {

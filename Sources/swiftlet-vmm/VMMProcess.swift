@@ -33,7 +33,11 @@ final class VMMProcess {
     func run() throws -> CInt {
         defer {
             console?.finish()
-            server?.close()
+            server?.finish()
+            if case .listener(_, let path) = request.monitor {
+                // The socket is this process's since it was started, whatever became of the machine.
+                try? FilePath(path).removeFile()
+            }
         }
         let serial = try openSerial()
         _ = try loop.add(signals.descriptor, .readable) { [unowned self] _ in receiveSignals() }
@@ -85,9 +89,9 @@ final class VMMProcess {
     private func startMonitor(of machine: Machine) throws {
         let monitor = Monitor(machine: machine, configuration: request.machine)
         console?.start(monitor: request.monitor == .stdio ? monitor : nil)
-        if case .listener(let number, let path) = request.monitor {
+        if case .listener(let number, _) = request.monitor {
             server = try MonitorServer(
-                listener: FileDescriptor(rawValue: number), path: path, loop: loop, monitor: monitor
+                listener: FileDescriptor(rawValue: number), loop: loop, monitor: monitor
             ) { [unowned self] in quit() }
         }
     }
@@ -114,7 +118,8 @@ final class VMMProcess {
         case .memoryDeviceSizeChanged, .reset: break
         case .warning(let text): printError("warning: \(text)")
         case .guestFailed(let reason):
-            printError("the guest can't go on, and is paused: \(reason)")
+            printError(
+                "the guest can't go on, and is paused: \(reason)\n'swiftlet doctor' says what this host can run")
         case .ended(.failed(let reason)):
             printError(reason)
             status = 1

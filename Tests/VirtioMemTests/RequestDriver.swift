@@ -50,6 +50,14 @@ final class RequestDriver {
         try memory.store(sent, at: GuestAddress(Self.setup.availableRing + 2))
     }
 
+    /// Begins anew, for a device that was reset.
+    func forget() throws {
+        for ring in [Self.setup.availableRing, Self.setup.usedRing] {
+            try memory.fill(at: GuestAddress(ring), count: 0x1000)
+        }
+        sent = 0
+    }
+
     /// What the device wrote into the room for the response, and how much it says it wrote.
     func response() throws -> (bytes: [UInt8], written: UInt32) {
         let last = UInt64((sent &- 1) % 64)
