@@ -41,3 +41,8 @@ int cl_make_nonblocking(int descriptor) {
         return -errno;
     return 0;
 }
+
+int cl_wait_writable(int descriptor, int milliseconds) {
+    struct pollfd wait = {.fd = descriptor, .events = POLLOUT};
+    return poll(&wait, 1, milliseconds) == 1;
+}

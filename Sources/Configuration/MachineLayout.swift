@@ -15,7 +15,7 @@ public struct MachineLayout: Sendable, Equatable {
 
     /// Where a memory device's blocks are.
     public struct MemoryDeviceRegion: Sendable, Equatable {
-        /// First guest-physical address, a multiple of `Platform.memoryDeviceAlignment`.
+        /// First guest-physical address, a multiple of `Platform.memoryDeviceAlignment` and of the block size.
         public let start: UInt64
         /// Bytes, the device's size.
         public let size: UInt64
@@ -116,8 +116,10 @@ public struct MachineLayout: Sendable, Equatable {
         var regions: [MemoryDeviceRegion] = []
         var next = bootEnd
         for device in devices {
-            // Rounding up can't overflow: what was placed so far ends within 52 bits.
-            let start = (next + Platform.memoryDeviceAlignment - 1) & ~(Platform.memoryDeviceAlignment - 1)
+            // The device wants its address to be a multiple of the block size. Rounding up can't overflow: what was
+            // placed so far ends within 52 bits.
+            let alignment = max(Platform.memoryDeviceAlignment, device.blockSize)
+            let start = (next + alignment - 1) & ~(alignment - 1)
             guard let end = space.end(of: start, device.size) else {
                 throw ConfigurationError(
                     device.option,

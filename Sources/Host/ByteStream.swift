@@ -34,6 +34,11 @@ public enum ByteStream {
         cl_is_hung_up(descriptor.rawValue) != 0
     }
 
+    /// Waits until a descriptor takes output, or fails at once; false where that takes longer.
+    public static func waitUntilWritable(_ descriptor: FileDescriptor, milliseconds: UInt64) -> Bool {
+        cl_wait_writable(descriptor.rawValue, CInt(clamping: milliseconds)) != 0
+    }
+
     /// Writes as many bytes as the descriptor takes; returns how many, 0 where it would block.
     ///
     /// - Throws: `SystemCallError` for any failure but EAGAIN and EINTR.

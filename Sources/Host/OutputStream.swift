@@ -6,10 +6,14 @@ import SystemPackage
 public final class OutputStream {
     private let descriptor: FileDescriptor
     private let loop: EventLoop
-    private let onDrained: () -> Void
+    /// Called when there is room again after the stream was congested.
+    public var onRoom: () -> Void = {}
     private var pending: ArraySlice<UInt8> = []
+    /// What the loop waits for: a descriptor of its own, since the loop may wait for the other one to be readable.
+    private var writable: OwnedFileDescriptor?
     private var token: EventLoop.Token?
-    private var isScheduled = false
+    private var retry: EventLoop.Token?
+    private var wasCongested = false
     /// Whether the reader is gone for good; output is dropped.
     public private(set) var isClosed = false
 
@@ -18,25 +22,29 @@ public final class OutputStream {
     /// Milliseconds until a full disk is tried again.
     private static let retryDelay: UInt64 = 200
 
-    /// - Parameters:
-    ///   - descriptor: stays the caller's; it should not block.
-    ///   - onDrained: called when the last output has gone out after it had to wait.
-    public init(_ descriptor: FileDescriptor, loop: EventLoop, onDrained: @escaping () -> Void = {}) {
+    /// - Parameter descriptor: stays the caller's.
+    public init(_ descriptor: FileDescriptor, loop: EventLoop) {
         self.descriptor = descriptor
         self.loop = loop
-        self.onDrained = onDrained
     }
 
-    /// Whether so much output waits that more should not be made.
-    public var isCongested: Bool { pending.count >= Self.limit }
+    deinit {
+        stopWaiting()
+    }
+
+    /// Whether so much output waits that more should not be made until `onRoom` is called.
+    public var isCongested: Bool {
+        pending.count >= Self.limit
+    }
 
     /// Writes bytes, in order, now or later.
     public func write(_ bytes: some Sequence<UInt8>) {
         guard !isClosed else { return }
         pending.append(contentsOf: bytes)
-        if token == nil && !isScheduled {
+        if token == nil && retry == nil {
             send()
         }
+        wasCongested = wasCongested || isCongested
     }
 
     /// Forgets the descriptor, before it is closed.
@@ -46,17 +54,23 @@ public final class OutputStream {
         stopWaiting()
     }
 
-    /// Writes what waits, also where that blocks: for the end of a process.
-    public func flush() {
-        while !pending.isEmpty, !isClosed, let count = try? ByteStream.write(descriptor, pending), count > 0 {
+    /// Writes what waits, for the end of a process.
+    ///
+    /// - Parameter milliseconds: how long a reader that takes nothing is waited for.
+    public func flush(patience milliseconds: UInt64) {
+        while !pending.isEmpty, !isClosed, ByteStream.waitUntilWritable(descriptor, milliseconds: milliseconds),
+            let count = try? ByteStream.write(descriptor, pending)
+        {
             pending = pending.dropFirst(count)
         }
     }
 
     private func send() {
         while !pending.isEmpty {
+            // A descriptor that blocks must not be written to unless there is room.
+            guard ByteStream.waitUntilWritable(descriptor, milliseconds: 0) else { return waitForReader() }
             do throws(SystemCallError) {
-                let count = try ByteStream.write(descriptor, pending)
+                let count = try ByteStream.write(descriptor, pending.prefix(Self.chunk))
                 pending = pending.dropFirst(count)
                 guard count > 0 else { return waitForReader() }
             } catch {
@@ -65,16 +79,31 @@ public final class OutputStream {
             }
         }
         pending = []
-        if token != nil {
-            stopWaiting()
-            onDrained()
+        stopWaiting()
+        reportRoom()
+    }
+
+    /// What a pipe takes at once where it takes anything (PIPE_BUF).
+    private static let chunk = 4096
+
+    private func reportRoom() {
+        if wasCongested && !isCongested {
+            wasCongested = false
+            onRoom()
         }
     }
 
     private func waitForReader() {
+        reportRoom()
         guard token == nil else { return }
-        // What can't be waited for, such as a file, never asks to be.
-        token = try? loop.add(descriptor, .writable) { [unowned self] _ in send() }
+        do throws(SystemCallError) {
+            let duplicate = try OwnedFileDescriptor(duplicating: descriptor)
+            token = try loop.add(duplicate.descriptor, .writable) { [unowned self] _ in send() }
+            writable = consume duplicate
+        } catch {
+            // No descriptors left, or nothing that can be waited for.
+            retryLater()
+        }
     }
 
     private func stopWaiting() {
@@ -82,17 +111,18 @@ public final class OutputStream {
             loop.remove(token)
         }
         token = nil
+        writable = nil
+        if let retry {
+            loop.cancel(retry)
+        }
+        retry = nil
     }
 
     private func retryLater() {
-        isScheduled = true
-        loop.schedule(afterMilliseconds: Self.retryDelay) { [weak self] in
-            guard let self else { return }
-            isScheduled = false
+        guard retry == nil else { return }
+        retry = loop.schedule(afterMilliseconds: Self.retryDelay) { [unowned self] in
+            retry = nil
             send()
-            if pending.isEmpty {
-                onDrained()
-            }
         }
     }
 }

@@ -18,15 +18,16 @@ final class Console {
     private let screen: OutputStream
     /// Our end of the channel to the guest's serial port; nil where that is connected elsewhere.
     private let guest: FileDescriptor?
-    private var guestInput: OutputStream?
+    private let guestInput: OutputStream?
     private var session: MonitorSession?
     private var escapes = ConsoleEscapes()
     private var focus = Focus.guest
     private var inputToken: EventLoop.Token?
     private var guestToken: EventLoop.Token?
+    private var isInputAtEnd = false
 
-    /// Milliseconds until input that can't be waited for is read again.
-    private static let pollDelay: UInt64 = 5
+    /// Milliseconds that a reader of the last output is waited for.
+    private static let patience: UInt64 = 5_000
 
     /// - Parameters:
     ///   - guest: our end of the channel to the serial port.
@@ -39,13 +40,13 @@ final class Console {
         input = try FileDescriptor.standardInput.reopenedWithoutBlocking(.readOnly)
         output = try FileDescriptor.standardOutput.reopenedWithoutBlocking(.writeOnly)
         screen = OutputStream(output.descriptor, loop: loop)
+        guestInput = guest.map { OutputStream($0, loop: loop) }
         if isTerminal {
             try RawTerminal.enter(.standardInput)
         }
-        if let guest {
-            guestInput = OutputStream(guest, loop: loop)
-            guestToken = try loop.add(guest, .readable) { [unowned self] _ in showGuestOutput() }
-        }
+        screen.onRoom = { [unowned self] in waitForGuestOutput() }
+        guestInput?.onRoom = { [unowned self] in waitForInput() }
+        waitForGuestOutput()
     }
 
     /// Begins to pass input on.
@@ -59,15 +60,7 @@ final class Console {
             focus = .monitor
             session?.greet()
         }
-        inputToken = try? loop.add(input.descriptor, .readable) { [unowned self] _ in
-            if !readInput(), let inputToken {
-                loop.remove(inputToken)
-            }
-        }
-        if inputToken == nil {
-            // A file is always ready, which is nothing to wait for.
-            poll()
-        }
+        waitForInput()
     }
 
     /// Shows what the machine still had to say, at the end of the process.
@@ -77,7 +70,7 @@ final class Console {
                 screen.write(bytes)
             }
         }
-        screen.flush()
+        screen.flush(patience: Self.patience)
         RawTerminal.restore()
     }
 
@@ -93,25 +86,24 @@ final class Console {
         }
     }
 
-    private func showGuestOutput() {
-        guard let guest else { return }
-        guard !screen.isCongested else {
-            // The guest waits for the reader, by way of its own buffers.
-            pauseGuestOutput()
-            return
-        }
-        switch try? ByteStream.read(guest) {
-        case .bytes(let bytes): screen.write(bytes)
-        case .wouldBlock: break
-        case .end, nil: stopGuestOutput()
-        }
+    // MARK: Output
+
+    private func waitForGuestOutput() {
+        guard let guest, guestToken == nil else { return }
+        guestToken = try? loop.add(guest, .readable) { [unowned self] _ in showGuestOutput() }
     }
 
-    private func pauseGuestOutput() {
-        stopGuestOutput()
-        loop.schedule(afterMilliseconds: Self.pollDelay) { [unowned self] in
-            guard let guest, guestToken == nil else { return }
-            guestToken = try? loop.add(guest, .readable) { [unowned self] _ in showGuestOutput() }
+    private func showGuestOutput() {
+        guard let guest else { return }
+        switch try? ByteStream.read(guest) {
+        case .bytes(let bytes):
+            screen.write(bytes)
+            if screen.isCongested {
+                // The guest waits for the reader, by way of its own buffers.
+                stopGuestOutput()
+            }
+        case .wouldBlock: break
+        case .end, nil: stopGuestOutput()
         }
     }
 
@@ -122,15 +114,23 @@ final class Console {
         guestToken = nil
     }
 
-    private func poll() {
-        if readInput() {
-            loop.schedule(afterMilliseconds: Self.pollDelay) { [unowned self] in poll() }
+    // MARK: Input
+
+    private func waitForInput() {
+        guard inputToken == nil, !isInputAtEnd else { return }
+        inputToken = try? loop.add(input.descriptor, .readable) { [unowned self] _ in readInput() }
+        if inputToken == nil {
+            // A file is always ready, which epoll refuses to wait for.
+            loop.schedule(afterMilliseconds: 0) { [unowned self] in
+                readInput()
+                if guestInput?.isCongested != true {
+                    waitForInput()
+                }
+            }
         }
     }
 
-    /// Passes on what there is; false at the end of the input.
-    private func readInput() -> Bool {
-        guard guestInput?.isCongested != true else { return true }
+    private func readInput() {
         switch try? ByteStream.read(input.descriptor) {
         case .bytes(let bytes):
             if isTerminal {
@@ -138,10 +138,21 @@ final class Console {
             } else {
                 deliver(bytes)
             }
-            return true
-        case .wouldBlock: return true
-        case .end, nil: return false
+            if guestInput?.isCongested == true {
+                stopInput()
+            }
+        case .wouldBlock: break
+        case .end, nil:
+            isInputAtEnd = true
+            stopInput()
         }
+    }
+
+    private func stopInput() {
+        if let inputToken {
+            loop.remove(inputToken)
+        }
+        inputToken = nil
     }
 
     private func perform(_ action: ConsoleEscapes.Action) {

@@ -46,6 +46,14 @@ import Testing
         #expect(layout.memoryDeviceRegions.map(\.start) == [6 << 30, 8 << 30, 12 << 30])
     }
 
+    @Test func regionsOfLargeBlocksBeginAtAMultipleOfThem() throws {
+        let layout = try MachineConfiguration(memoryDevices: [
+            MemoryDevice(id: "vm0", size: .gibibytes(2)),
+            MemoryDevice(id: "vm1", size: .gibibytes(8), blockSize: .gibibytes(4)),
+        ]).validated()
+        #expect(layout.memoryDeviceRegions.map(\.start) == [.gibibytes(4), .gibibytes(8)])
+    }
+
     @Test func theAddressSpaceMayBeFilledToItsEnd() throws {
         let device = MemoryDevice(id: "vm0", size: (1 << 40) - (4 << 30))
         let layout = try MachineConfiguration(memoryDevices: [device]).validated(physicalAddressBits: 40)

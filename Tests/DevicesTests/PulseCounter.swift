@@ -1,4 +1,4 @@
-import Devices
+import Virtio
 import Synchronization
 
 /// An interrupt line that counts its edges.

@@ -1,21 +1,40 @@
 import GuestMemory
+import Synchronization
 
 /// Slots that only remember what is live, and fail when they are told to.
 final class FakeMemorySlots: MemorySlots {
+    private struct State {
+        var live: [SlotNumber: Range<UInt64>] = [:]
+        var failure: MemorySlotError?
+        var next: SlotNumber = 0
+    }
+
+    private let state = Mutex(State())
+
     /// Offsets in the region, by slot.
-    private(set) var live: [SlotNumber: Range<UInt64>] = [:]
-    var failure: MemorySlotError?
-    private var next: SlotNumber = 0
+    var live: [SlotNumber: Range<UInt64>] {
+        state.withLock { $0.live }
+    }
+
+    /// What every call fails with; nil for none.
+    var failure: MemorySlotError? {
+        get { state.withLock { $0.failure } }
+        set { state.withLock { $0.failure = newValue } }
+    }
 
     func addSlot(in region: GuestMemoryRegion, offset: UInt64, size: UInt64) throws(MemorySlotError) -> SlotNumber {
-        if let failure { throw failure }
-        next += 1
-        live[next] = offset..<offset + size
-        return next
+        try state.withLock { (state) throws(MemorySlotError) in
+            if let failure = state.failure { throw failure }
+            state.next += 1
+            state.live[state.next] = offset..<offset + size
+            return state.next
+        }
     }
 
     func removeSlot(_ number: SlotNumber) throws(MemorySlotError) {
-        if let failure { throw failure }
-        live[number] = nil
+        try state.withLock { (state) throws(MemorySlotError) in
+            if let failure = state.failure { throw failure }
+            state.live[number] = nil
+        }
     }
 }

@@ -119,6 +119,9 @@ int cl_accept(int listener);
 /// Waits until a descriptor is readable: poll(2) without a limit, whatever signals arrive.
 void cl_wait_readable(int descriptor);
 
+/// Waits until a descriptor is writable, or in error, for that long at most. Whether it is.
+int cl_wait_writable(int descriptor, int milliseconds);
+
 /// Whether nobody is at the other end: poll(2) reports a hang-up.
 int cl_is_hung_up(int descriptor);
 
