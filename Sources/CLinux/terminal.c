@@ -12,11 +12,6 @@ static int terminal = -1;
 static volatile sig_atomic_t raw;
 static struct termios former;
 
-// Signals that end a process with a fault of its own or of its user; those that ask it to end are read from a
-// descriptor instead.
-static const int deadly[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ, SIGALRM,
-                             SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF};
-
 void cl_terminal_restore(void) {
     if (raw) {
         raw = 0;
@@ -33,20 +28,39 @@ static void restore_and_die(int signal_number) {
     errno = saved;
 }
 
+/// Whether a signal's default is the end of the process, and it can be caught (signal(7)).
+static bool ends_process(int number) {
+    switch (number) {
+    case SIGKILL:
+    case SIGSTOP:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+    case SIGCONT:
+    case SIGCHLD:
+    case SIGURG:
+    case SIGWINCH:
+        return false;
+    default:
+        return number < 32 || number >= SIGRTMIN;
+    }
+}
+
 static void install(void) {
     static bool installed;
     if (installed)
         return;
     installed = true;
     atexit(cl_terminal_restore);
-    for (unsigned i = 0; i < sizeof deadly / sizeof *deadly; i++) {
+    for (int number = 1; number <= SIGRTMAX; number++) {
         struct sigaction former_action;
-        // What somebody else handles is theirs.
-        if (sigaction(deadly[i], NULL, &former_action) == 0 && former_action.sa_handler == SIG_DFL) {
-            struct sigaction action = {.sa_handler = restore_and_die, .sa_flags = SA_NODEFER};
-            sigemptyset(&action.sa_mask);
-            sigaction(deadly[i], &action, NULL);
-        }
+        // What somebody else handles is theirs; what is ignored or only stops the process does not end it.
+        if (!ends_process(number) || sigaction(number, NULL, &former_action) != 0 ||
+            former_action.sa_handler != SIG_DFL)
+            continue;
+        struct sigaction action = {.sa_handler = restore_and_die, .sa_flags = SA_NODEFER};
+        sigemptyset(&action.sa_mask);
+        sigaction(number, &action, NULL);
     }
 }
 

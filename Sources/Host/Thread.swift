@@ -29,6 +29,11 @@ public final class Thread: Sendable {
         handle = created
     }
 
+    /// Lets the thread end without anybody waiting for it. To be called instead of `join()`, once.
+    public func detach() {
+        pthread_detach(handle)
+    }
+
     /// Waits until the thread has ended. To be called exactly once, from another thread.
     public func join() {
         pthread_join(handle, nil)
