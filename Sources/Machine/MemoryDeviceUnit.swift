@@ -28,7 +28,8 @@ final class MemoryDeviceUnit {
     private static let maintenanceDelay: UInt64 = 500
 
     init(
-        _ configuration: MemoryDevice, region memory: GuestMemoryRegion, window: MachineLayout.VirtioWindow, guestMemory: GuestMemory,
+        _ configuration: MemoryDevice, region memory: GuestMemoryRegion, window: MachineLayout.VirtioWindow,
+        guestMemory: GuestMemory,
         hasNodes: Bool, loop: EventLoop, events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         id = configuration.id
