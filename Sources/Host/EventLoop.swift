@@ -112,7 +112,9 @@ public final class EventLoop {
             // A handler before this one may have removed it.
             registrations[event.key]?.handler(Readiness(rawValue: event.events))
         }
-        while !isStopping, let first = timers.first, first.deadline <= .now() {
+        // What a timer schedules has to wait for the next round, so that descriptors get their turn.
+        let now = MonotonicInstant.now()
+        while !isStopping, let first = timers.first, first.deadline <= now {
             timers.removeFirst()
             first.action()
         }
