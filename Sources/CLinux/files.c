@@ -45,6 +45,11 @@ int cl_pseudo_terminal(char *name, size_t size) {
         close(master);
         return -error;
     }
+    // Only a terminal that somebody had open once is reported as hung up while nobody has.
+    int slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (slave < 0)
+        return fail(master);
+    close(slave);
     return master;
 }
 

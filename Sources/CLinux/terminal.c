@@ -12,11 +12,6 @@ static int terminal = -1;
 static volatile sig_atomic_t raw;
 static struct termios former;
 
-// What ends a process for a fault of its own, also where somebody handles it, to print a backtrace.
-static const int faults[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
-// What ends a process unless somebody handles it. Those that are read from a descriptor are blocked, and don't get here.
-static const int requests[] = {SIGALRM, SIGHUP, SIGINT,  SIGPROF,   SIGQUIT, SIGTERM,
-                               SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ};
 static struct sigaction previous[NSIG];
 
 void cl_terminal_restore(void) {
@@ -42,13 +37,49 @@ static void restore_and_die(int number, siginfo_t *info, void *context) {
     }
 }
 
-static void handle(int number, bool also_if_handled) {
+/// Whether a signal's default is the end of the process, and it can be caught (signal(7)).
+static bool ends_process(int number) {
+    switch (number) {
+    case SIGKILL:
+    case SIGSTOP:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+    case SIGCONT:
+    case SIGCHLD:
+    case SIGURG:
+    case SIGWINCH:
+        return false;
+    default:
+        return number < 32 || number >= SIGRTMIN;
+    }
+}
+
+/// Whether a signal tells of a fault of the process: it ends then, also where somebody handles it to print a backtrace.
+static bool is_fault(int number) {
+    switch (number) {
+    case SIGABRT:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGSEGV:
+    case SIGSYS:
+    case SIGTRAP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void handle(int number) {
     struct sigaction *former_action = &previous[number];
-    if (sigaction(number, NULL, former_action) != 0)
+    if (!ends_process(number) || sigaction(number, NULL, former_action) != 0)
         return;
-    bool is_handled = (former_action->sa_flags & SA_SIGINFO) || former_action->sa_handler != SIG_DFL;
-    bool is_ignored = !(former_action->sa_flags & SA_SIGINFO) && former_action->sa_handler == SIG_IGN;
-    if (is_ignored || (is_handled && !also_if_handled))
+    bool takes_context = former_action->sa_flags & SA_SIGINFO;
+    bool is_ignored = !takes_context && former_action->sa_handler == SIG_IGN;
+    bool is_default = !takes_context && former_action->sa_handler == SIG_DFL;
+    // What somebody else handles is theirs, but for faults.
+    if (is_ignored || (!is_default && !is_fault(number)))
         return;
     struct sigaction action = {.sa_sigaction = restore_and_die, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
@@ -61,10 +92,8 @@ static void install(void) {
         return;
     installed = true;
     atexit(cl_terminal_restore);
-    for (unsigned i = 0; i < sizeof faults / sizeof *faults; i++)
-        handle(faults[i], true);
-    for (unsigned i = 0; i < sizeof requests / sizeof *requests; i++)
-        handle(requests[i], false);
+    for (int number = 1; number <= SIGRTMAX; number++)
+        handle(number);
 }
 
 int cl_terminal_make_raw(int descriptor) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct start {
     void (*body)(void *);
@@ -65,7 +66,9 @@ int cl_kick_thread(pthread_t thread) {
 static struct sigaction previous_kick;
 
 static void handle_kick(int signal, siginfo_t *info, void *context) {
-    // Being delivered is all that it is for: KVM_RUN returns EINTR.
+    // Being delivered is all that a kick is for: KVM_RUN returns EINTR. Those of others go to whom they are for.
+    if (info->si_code == SI_TKILL && info->si_pid == getpid())
+        return;
     if (previous_kick.sa_flags & SA_SIGINFO)
         previous_kick.sa_sigaction(signal, info, context);
     else if (previous_kick.sa_handler != SIG_DFL && previous_kick.sa_handler != SIG_IGN)

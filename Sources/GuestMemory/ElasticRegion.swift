@@ -98,6 +98,8 @@ public final class ElasticRegion {
         } catch {
             // Slots that are live by now are empty ones, which maintain() removes.
             try? memory.mapping.protect(bytes, .inaccessible)
+            // Where a slot was live already, the guest may have touched what it was not given.
+            discard(blocks)
             throw error
         }
         map.set(blocks, true)

@@ -19,7 +19,8 @@ extension FileDescriptor {
         let isFile = (try? seek(offset: 0, from: .current)) != nil
         if !isFile,
             let reopened = try? OwnedFileDescriptor(
-                opening: FilePath("/proc/self/fd/\(rawValue)"), mode, options: [.nonBlocking, .init(rawValue: O_NOCTTY)])
+                opening: FilePath("/proc/self/fd/\(rawValue)"), mode,
+                options: [.nonBlocking, .init(rawValue: O_NOCTTY)])
         {
             return reopened
         }

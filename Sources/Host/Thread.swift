@@ -25,7 +25,10 @@ public final class Thread: Sendable {
         var created = pthread_t()
         let result = unsafe cl_thread_create(
             &created, name, Self.stackSize, kickable ? cl_kick_signal() : 0,
-            { unsafe Unmanaged<Body>.fromOpaque($0!).takeRetainedValue().run() }, body.toOpaque())
+            { argument in
+                guard let argument = unsafe argument else { return }
+                unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+            }, body.toOpaque())
         guard result == 0 else {
             unsafe body.release()
             throw SystemCallError("pthread_create", Errno(rawValue: result), subject: name)

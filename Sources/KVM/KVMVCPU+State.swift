@@ -38,6 +38,12 @@ extension KVMVCPU {
         try setRegisters(registers)
     }
 
+    /// Tells a guest that uses KVM's clock that it was paused, so that its watchdog does not bark (section 4.70
+    /// `KVM_KVMCLOCK_CTRL`). Other guests don't mind.
+    public func notifyPaused() {
+        _ = rawCall(CL_KVM_KVMCLOCK_CTRL, 0)
+    }
+
     /// Sets the CPUID leaves that the guest sees (section 4.20 `KVM_SET_CPUID2`).
     ///
     /// - Throws: `SystemCallError`: EINVAL where KVM can't give one of them, E2BIG where there are too many.

@@ -46,14 +46,14 @@ public final class Machine: Sendable {
         }
         self.mailbox = mailbox
         self.ending = ending
-        // The thread keeps itself alive until the machine has ended; nobody needs to join it.
+        // The thread keeps itself alive until the machine has ended; nobody joins it.
         _ = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             try Thread(name: "machine") {
                 do throws(MachineError) {
-                    let core = try MachineCore(
-                        configuration, boot: boot, serial: serial, mailbox: mailbox, events: events)
-                    built.give(nil)
-                    ending.give(core.serve())
+                    // Everything of the machine is released before anybody is told that it has ended.
+                    ending.give(
+                        try Self.serve(
+                            configuration, boot: boot, serial: serial, mailbox: mailbox, built: built, events: events))
                 } catch {
                     built.give(error)
                 }
@@ -66,6 +66,16 @@ public final class Machine: Sendable {
 
     deinit {
         mailbox.send(.perform { core in core.finish(.stopped) })
+    }
+
+    private static func serve(
+        _ configuration: MachineConfiguration, boot: BootSource, serial: SerialChannel,
+        mailbox: Mailbox<MachineCore.Message>, built: Reply<MachineError?>,
+        events: @escaping @Sendable (MachineEvent) -> Void
+    ) throws(MachineError) -> MachineEnd {
+        let core = try MachineCore(configuration, boot: boot, serial: serial, mailbox: mailbox, events: events)
+        built.give(nil)
+        return core.serve()
     }
 
     /// Waits until the machine has ended.

@@ -19,6 +19,9 @@ final class MachineCore {
     private let mailbox: Mailbox<Message>
     private let events: @Sendable (MachineEvent) -> Void
     private var virtualMachine: VirtualMachine?
+    /// Milliseconds that a reader of the last output is waited for.
+    private static let patience: UInt64 = 2_000
+
     /// Tells reports of the present virtual machine from those of former ones.
     private var incarnation = 0
 
@@ -52,17 +55,18 @@ final class MachineCore {
         for message in mailbox.close() {
             receive(message)
         }
-        hardware.serial.flush()
         let reason = end ?? .stopped
+        // Who stops a machine does not wait for what it still had to say.
+        hardware.serial.flush(patience: reason == .stopped ? 0 : Self.patience)
         events(.ended(reason))
         return reason
     }
 
     // MARK: Requests
 
-    /// Lets the vCPUs run. Does nothing for a guest that can't go on.
+    /// Lets the vCPUs run. A guest that could not go on tries the same instruction again.
     func resume() {
-        guard state == .paused, let virtualMachine else { return }
+        guard state != .running, let virtualMachine else { return }
         state = .running
         virtualMachine.run()
     }

@@ -37,7 +37,12 @@ final class MachineHardware {
         }
         supportedCPUID = supported
         let layout = try MachineError.calling(MachineError.configuration) { () throws(ConfigurationError) in
-            try MachineLayout(configuration, physicalAddressBits: supported.physicalAddressBits)
+            let most = system.value(of: .maximumVCPUs)
+            guard configuration.processors.count <= most else {
+                throw ConfigurationError(
+                    "--cpus \(configuration.processors.count)", "this host's KVM has at most \(most) vCPUs a machine")
+            }
+            return try MachineLayout(configuration, physicalAddressBits: supported.physicalAddressBits)
         }
         self.layout = layout
         (bootMemory, serial, powerButton) = try MachineError.calling(MachineError.host) {

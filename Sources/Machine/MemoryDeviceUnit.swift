@@ -17,7 +17,7 @@ final class MemoryDeviceUnit {
     private let loop: EventLoop
     private let events: @Sendable (MachineEvent) -> Void
     private var announcedSize: UInt64 = 0
-    private var announcedFailure: String?
+    private var nextWarning = MonotonicInstant(nanoseconds: 0)
     private var announcedRefusal: ElasticRegionError?
     private var maintenance: EventLoop.Token?
     private var reminder: EventLoop.Token?
@@ -28,7 +28,8 @@ final class MemoryDeviceUnit {
     private static let maintenanceDelay: UInt64 = 500
 
     init(
-        _ configuration: MemoryDevice, region memory: GuestMemoryRegion, window: MachineLayout.VirtioWindow, guestMemory: GuestMemory,
+        _ configuration: MemoryDevice, region memory: GuestMemoryRegion, window: MachineLayout.VirtioWindow,
+        guestMemory: GuestMemory,
         hasNodes: Bool, loop: EventLoop, events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         id = configuration.id
@@ -94,13 +95,14 @@ final class MemoryDeviceUnit {
     func systemReset() {
         transport.systemReset()
         announceSize()
+        scheduleMaintenance()
         retry.progressed()
         scheduleReminder()
     }
 
     private func serve(queue index: Int) {
         if let failure = transport.processQueue(index) {
-            events(.warning("\(id): the guest's driver broke a rule, and its device needs a reset: \(failure)"))
+            warn("the guest's driver broke a rule, and its device needs a reset: \(failure)")
         }
         announceRefusal()
         if announceSize() {
@@ -124,8 +126,17 @@ final class MemoryDeviceUnit {
         if refusal != announcedRefusal {
             announcedRefusal = refusal
             if let refusal {
-                events(.warning("\(id): the host refuses memory, and the guest has to try again: \(refusal)"))
+                warn("the host refuses memory, and the guest has to try again: \(refusal)")
             }
+        }
+    }
+
+    /// Warns, once a second at most: a guest can cause as many warnings as it likes.
+    private func warn(_ text: String) {
+        let now = MonotonicInstant.now()
+        if now >= nextWarning {
+            nextWarning = now.advanced(byMilliseconds: 1_000)
+            events(.warning("\(id): \(text)"))
         }
     }
 

@@ -19,10 +19,14 @@ final class SerialUnit {
     private var output: ArraySlice<UInt8> = []
     /// Taken from the channel, not yet by the port.
     private var input: [UInt8] = []
+    /// Whether the channel gives no more input.
+    private var isInputAtEnd = false
     /// What was said last about output that does not go out.
     private var complaint: String?
 
     private static let chunk = 4096
+    /// Chunks of output that are moved before others have their turn: a guest can write without an end.
+    private static let chunksPerTurn = 16
     /// Milliseconds until a full disk, or a pseudo-terminal that nobody has open, is tried again.
     private static let retryDelay: UInt64 = 200
 
@@ -44,13 +48,29 @@ final class SerialUnit {
     /// Moves what can be moved, both ways.
     private func transfer() {
         feedInput()
-        while moveOutput() {}
+        var chunks = 0
+        while moveOutput() {
+            chunks += 1
+            if chunks == Self.chunksPerTurn {
+                port.event.signal()
+                break
+            }
+        }
         updateInterest()
     }
 
     /// Offers the last output to the channel, before the machine is gone.
-    func flush() {
-        while moveOutput() {}
+    ///
+    /// - Parameter milliseconds: how long a reader that takes nothing is waited for.
+    func flush(patience milliseconds: UInt64) {
+        repeat {
+            while moveOutput() {}
+        } while !output.isEmpty && waitForReader(milliseconds)
+    }
+
+    private func waitForReader(_ milliseconds: UInt64) -> Bool {
+        guard case .stream(let descriptor) = channel else { return false }
+        return ByteStream.waitUntilWritable(descriptor, milliseconds: milliseconds)
     }
 
     func systemReset() {
@@ -77,10 +97,13 @@ final class SerialUnit {
                 return write(to: descriptor) { _ in output = [] }
             }
         case .file(let descriptor, let name):
-            return write(to: descriptor) { error in
+            let isWritten = write(to: descriptor) { error in
                 complain("--serial file:\(name): \(error.errno); the guest's output waits until it can be written")
+            }
+            if !isWritten {
                 retryLater()
             }
+            return isWritten
         }
         return true
     }
@@ -124,8 +147,11 @@ final class SerialUnit {
     }
 
     private func serve(_ readiness: EventLoop.Readiness) {
-        if !readiness.isDisjoint(with: [.readable, .closed]), input.isEmpty {
+        if !readiness.isDisjoint(with: [.readable, .closed]), input.isEmpty, !isInputAtEnd {
             readInput()
+        } else if readiness.contains(.closed) {
+            // It is reported again and again, whatever is waited for.
+            hangUp()
         }
         transfer()
     }
@@ -140,6 +166,7 @@ final class SerialUnit {
         switch try? ByteStream.read(descriptor, limit: Self.chunk) {
         case .bytes(let bytes): input = bytes
         case .wouldBlock: break
+        case .end where isStream: isInputAtEnd = true
         case .end, nil: hangUp()
         }
     }
@@ -155,6 +182,10 @@ final class SerialUnit {
         }
     }
 
+    private var isStream: Bool {
+        if case .stream = channel { true } else { false }
+    }
+
     private func feedInput() {
         guard !input.isEmpty else { return }
         input.removeFirst(port.receive(input))
@@ -164,7 +195,7 @@ final class SerialUnit {
     private func updateInterest() {
         guard let token else { return }
         var interest: EventLoop.Readiness = []
-        if input.isEmpty { interest.insert(.readable) }
+        if input.isEmpty && !isInputAtEnd { interest.insert(.readable) }
         if !output.isEmpty { interest.insert(.writable) }
         // It can only fail for a descriptor that is not there any more, and then nothing is left to wait for.
         try? loop.modify(token, interest)

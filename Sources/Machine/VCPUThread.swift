@@ -13,19 +13,23 @@ final class VCPUThread: Sendable {
         case failed(String)
     }
 
-    private enum Command: UInt8, AtomicRepresentable {
+    private enum Command: Sendable {
         case pause
         case run
         case end
+    }
+
+    private struct State {
+        var command = Command.pause
+        /// Whether the thread has seen the command to pause, and is out of the guest until there is another one.
+        var isParked = false
     }
 
     let index: Int
     let vcpu: KVMVCPU
     private let bus: PlatformBus
     private let report: @Sendable (Report) -> Void
-    private let command = Atomic<Command>(.pause)
-    /// Whether the thread waits outside of the guest.
-    private let isParked = Atomic<Bool>(false)
+    private let state = Mutex(State())
     private let parked: EventDescriptor
     private let wake: EventDescriptor
 
@@ -47,61 +51,68 @@ final class VCPUThread: Sendable {
 
     /// Asks the vCPU to leave the guest, and not to enter it again before `run()`.
     func requestPause(of thread: Thread) {
-        command.store(.pause, ordering: .sequentiallyConsistent)
+        state.withLock { $0.command = .pause }
         vcpu.requestExit()
         thread.kick()
     }
 
     /// Waits until the vCPU is outside of the guest.
     func waitUntilParked() {
-        while !isParked.load(ordering: .sequentiallyConsistent) {
+        while !state.withLock({ $0.isParked }) {
             parked.wait()
         }
     }
 
-    /// Lets a parked vCPU enter the guest.
+    /// Lets a parked vCPU, or a new one, enter the guest.
     func run() {
-        tellParked(.run)
+        tell(.run)
     }
 
     /// Makes a parked vCPU's thread end.
     func end() {
-        tellParked(.end)
+        tell(.end)
     }
 
-    private func tellParked(_ newCommand: Command) {
+    private func tell(_ command: Command) {
         vcpu.clearExitRequest()
-        isParked.store(false, ordering: .sequentiallyConsistent)
-        command.store(newCommand, ordering: .sequentiallyConsistent)
+        state.withLock { state in
+            state.command = command
+            state.isParked = false
+        }
         wake.signal()
     }
 
     private func main() {
         while true {
-            switch command.load(ordering: .sequentiallyConsistent) {
+            let command = state.withLock { state in
+                state.isParked = state.command == .pause
+                return state.command
+            }
+            switch command {
             case .end: return
-            case .pause: park()
+            case .pause:
+                parked.signal()
+                wake.wait()
             case .run: enterGuest()
             }
         }
     }
 
-    private func park() {
-        isParked.store(true, ordering: .sequentiallyConsistent)
-        parked.signal()
-        wake.wait()
-    }
-
     private func enterGuest() {
+        let outcome: Report
         do throws(SystemCallError) {
-            if let outcome = try handle(vcpu.run()) {
-                report(outcome)
-                park()
-            }
+            guard let event = try handle(vcpu.run()) else { return }
+            outcome = event
         } catch {
-            report(.failed(error.description))
-            park()
+            outcome = .failed(error.description)
         }
+        // Before the report: the answer to it may be the command to run again.
+        state.withLock { state in
+            if state.command == .run {
+                state.command = .pause
+            }
+        }
+        report(outcome)
     }
 
     private func handle(_ exit: KVMExit) -> Report? {

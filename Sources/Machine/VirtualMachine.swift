@@ -15,6 +15,10 @@ final class VirtualMachine {
     /// Where Intel's processors keep pages of KVM's own: below the firmware's place, above all devices.
     private static let identityMapAddress: UInt64 = 0xFFFB_C000
     private static let tssAddress: UInt64 = 0xFFFB_D000
+    /// IA32_MTRR_DEF_TYPE (Intel SDM volume 3, 12.11.2.1): bit 11 enables, type 6 is write-back.
+    private static let mtrrDefaultType: UInt32 = 0x2FF
+    /// IA32_MISC_ENABLE (Intel SDM volume 4): bit 0 enables fast strings.
+    private static let miscEnable: UInt32 = 0x1A0
 
     /// Builds a virtual machine around the hardware, with its kernel loaded; the vCPUs wait to be told to run.
     ///
@@ -60,6 +64,7 @@ final class VirtualMachine {
         }
         for vcpu in vcpus {
             vcpu.waitUntilParked()
+            vcpu.vcpu.notifyPaused()
         }
     }
 
@@ -109,6 +114,11 @@ final class VirtualMachine {
             let vcpu = try vm.createVCPU(id: layout.apicID(of: index))
             try vcpu.setCPUID(
                 hardware.supportedCPUID.forGuest(vcpu: index, in: layout, hasDeadlineTimer: hasDeadlineTimer))
+            // What firmware would have set: fast string operations, and memory is write-back.
+            try? vcpu.setModelSpecificRegisters([(Self.mtrrDefaultType, 0x806)])
+            if !hardware.supportedCPUID.isAMD {
+                try? vcpu.setModelSpecificRegisters([(Self.miscEnable, 1)])
+            }
             // The others wait for the first to start them.
             if index == 0 {
                 try vcpu.setSystemRegisters(SystemRegisters(entry))

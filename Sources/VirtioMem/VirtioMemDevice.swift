@@ -58,8 +58,8 @@ public struct VirtioMemDevice: VirtioDevice {
 
     /// Blocks stay plugged when a driver resets the device (5.15.6.1); only the machine's reset unplugs them.
     public mutating func systemReset() {
-        // The virtual machine's slots go with it, so only the memory itself is left to give back; where the host
-        // refuses even that, the guest plugs nothing twice and the next request tries again.
+        // The virtual machine's slots go with it, so only the memory itself is left to give back. That is one call for
+        // the whole region, which leaves fewer mappings than before: the host has no reason to refuse it.
         try? region.unplugAll()
         refusal = nil
         shrinkUsableRegion()

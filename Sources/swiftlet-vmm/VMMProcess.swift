@@ -12,6 +12,7 @@ final class VMMProcess {
     private let loop: EventLoop
     private let signals: SignalDescriptor
     private let events: Mailbox<MachineEvent>
+    private let messages: Messages
     private var console: Console?
     private var server: MonitorServer?
     private var machine: Machine?
@@ -24,6 +25,7 @@ final class VMMProcess {
         // Before any other thread is made, so that all of them have the signals blocked.
         signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT])
         events = try Mailbox()
+        messages = Messages(loop: loop)
     }
 
     /// Runs the machine until it ends.
@@ -44,7 +46,11 @@ final class VMMProcess {
         let events = events
         try events.attach(to: loop) { [unowned self] event in receive(event) }
         try Machine.installProcessHandlers()
-        let machine = try Machine(request.machine, boot: boot, serial: serial) { event in events.send(event) }
+        let machine = try Machine(request.machine, boot: boot, serial: serial) { event in
+            // Nobody here asks for sizes, and a guest can change them as often as it likes.
+            if case .memoryDeviceSizeChanged = event { return }
+            events.send(event)
+        }
         self.machine = machine
         try startMonitor(of: machine)
         try machine.resume()
@@ -76,8 +82,9 @@ final class VMMProcess {
                 try openConsole(guest: nil)
             }
             let descriptor = FileDescriptor(rawValue: number)
-            guard RawTerminal.isTerminal(descriptor) else { return .file(descriptor, name: name) }
+            // A file never blocks; what else has a path may.
             try descriptor.makeNonBlocking()
+            guard RawTerminal.isTerminal(descriptor) else { return .file(descriptor, name: name) }
             return .pseudoTerminal(descriptor)
         }
     }
@@ -116,9 +123,9 @@ final class VMMProcess {
     private func receive(_ event: MachineEvent) {
         switch event {
         case .memoryDeviceSizeChanged, .reset: break
-        case .warning(let text): printError("warning: \(text)")
+        case .warning(let text): messages.write("warning: \(text)")
         case .guestFailed(let reason):
-            printError(
+            messages.write(
                 "the guest can't go on, and is paused: \(reason)\n'swiftlet doctor' says what this host can run")
         case .ended(.failed(let reason)):
             printError(reason)

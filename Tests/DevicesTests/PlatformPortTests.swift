@@ -33,24 +33,6 @@ import Testing
         }
     }
 
-    @Test func theMarkerTellsOfTheFirstByte() {
-        let calls = PulseCounter()
-        var marker = InitMarker { byte in
-            #expect(byte == 0x49)
-            calls.pulse()
-        }
-        #expect(marker.read(offset: 0, size: 1) == 0xff)
-        #expect(marker.read(offset: 0, size: 4) == 0xffff_ffff)
-        marker.write(offset: 1, size: 1, value: 0x49)
-        #expect(calls.count == 0)
-        marker.write(offset: 0, size: 1, value: 0x49)
-        marker.write(offset: 0, size: 1, value: 0x50)
-        #expect(calls.count == 1)
-        marker.reset()
-        marker.write(offset: 0, size: 2, value: 0x5149)
-        #expect(calls.count == 2)
-    }
-
     @Test func wideAccessesSpanRegisters() {
         var serial = SerialFixture()
         serial.port.write(offset: 3, size: 1, value: 0x83)

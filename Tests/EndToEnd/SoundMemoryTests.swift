@@ -19,7 +19,7 @@ func resizeBesidePatterns(_ kernel: GuestKernel) throws {
         try guest.waitForTotal(.mebibytes(256), ofNode: 1)
         let fills = [(node: 1, size: UInt64.mebibytes(128), seed: 7), (node: 0, size: .mebibytes(192), seed: 8)]
         for fill in fills {
-            try guest.run("memory-pattern \(fill.node) \(fill.size) \(fill.seed) >/tmp/pattern\(fill.node) 2>&1 &")
+            try guest.run("(memory-pattern \(fill.node) \(fill.size) \(fill.seed) >/tmp/pattern\(fill.node) 2>&1 &)")
             try waitForPattern(guest, fill.node, "filled \(fill.size)")
         }
         for step in 1...10 {

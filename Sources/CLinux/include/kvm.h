@@ -21,6 +21,7 @@ static const unsigned long CL_KVM_IRQ_LINE = KVM_IRQ_LINE;
 static const unsigned long CL_KVM_IRQFD = KVM_IRQFD;
 static const unsigned long CL_KVM_IOEVENTFD = KVM_IOEVENTFD;
 static const unsigned long CL_KVM_ENABLE_CAP = KVM_ENABLE_CAP;
+static const unsigned long CL_KVM_KVMCLOCK_CTRL = KVM_KVMCLOCK_CTRL;
 static const unsigned long CL_KVM_RUN = KVM_RUN;
 static const unsigned long CL_KVM_GET_REGS = KVM_GET_REGS;
 static const unsigned long CL_KVM_SET_REGS = KVM_SET_REGS;

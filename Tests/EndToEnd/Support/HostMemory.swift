@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// The mappings of a process, as `/proc/PID/smaps` has them.
 struct HostMemory {
@@ -12,7 +12,13 @@ struct HostMemory {
     let mappings: [Mapping]
 
     init(pid: Int32) throws {
-        let text = try String(contentsOfFile: "/proc/\(pid)/smaps", encoding: .utf8)
+        let path = "/proc/\(pid)/smaps"
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw TestFailure("opening \(path): \(String(cString: strerror(errno)))") }
+        // A piece at a time, which is how the kernel gives it.
+        let source = ByteSource(descriptor)
+        source.read()
+        let text = source.text
         var mappings: [Mapping] = []
         var head: (Range<UInt64>, String)?
         for line in text.split(separator: "\n") {

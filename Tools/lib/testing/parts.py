@@ -1,0 +1,211 @@
+"""The kinds of parts that Tools/test has."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from .report import Outcome
+from .swift_events import read_outcome
+
+# Of kvm-host, when there was no host or it broke.
+HOST_FAILED = 125
+# Of timeout(1).
+TIMED_OUT = 124
+BUNDLE = ".build/debug/swiftletPackageTests.xctest"
+# Lines of a log that are shown when its part fails; the log has all of them.
+SHOWN_LINES = 150
+
+
+def run_command(command, log, limit, environment=None, on_line=None):
+    """Runs a command with a time limit in seconds; what it writes goes to a log, and line by line to `on_line`.
+
+    Returns its exit status: 124 when it took too long.
+    """
+    full = ["timeout", "--kill-after=20", str(limit), *command]
+    with open(log, "ab") as file:
+        file.write(f"$ {' '.join(command)}\n".encode())
+        file.flush()
+        process = subprocess.Popen(
+            full, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=dict(os.environ, **(environment or {})))
+        try:
+            for line in process.stdout:
+                file.write(line)
+                file.flush()
+                if on_line:
+                    on_line(line.decode(errors="replace").rstrip())
+            return process.wait()
+        except BaseException:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+            raise
+
+
+def tail(log):
+    with open(log, encoding="utf-8", errors="replace") as file:
+        return "".join(file.readlines()[-SHOWN_LINES:])
+
+
+def indented(text):
+    return "".join(f"    {line}\n" for line in text.splitlines())
+
+
+class Part:
+    """Something that can be run alone. `seconds` is how long it takes about, in an emulated host where it needs one."""
+
+    needs_build = needs_release = needs_images = needs_host = False
+    is_full = False
+
+    def __init__(self, name, title, seconds, limit):
+        self.name, self.title, self.seconds, self.limit = name, title, seconds, limit
+
+    def run(self, report):
+        log = report.log_path(self.name)
+        open(log, "wb").close()
+        report.say(f"{self.name}: {self.title}")
+        begun = time.monotonic()
+        outcome = self.attempt(report, log)
+        report.add(self.name, outcome, time.monotonic() - begun, self.needs_host)
+
+    def attempt(self, report, log):
+        raise NotImplementedError
+
+
+class Command(Part):
+    """A command that passes or fails as a whole."""
+
+    def __init__(self, name, title, command, seconds, limit, is_full=False, **needs):
+        super().__init__(name, title, seconds, limit)
+        self.command, self.is_full = command, is_full
+        self.needs_build, self.needs_release = needs.get("build", False), needs.get("release", False)
+        self.needs_images = needs.get("images", False)
+
+    def attempt(self, report, log):
+        status = run_command(self.command, log, self.limit)
+        if status == 0:
+            return Outcome(passed=1)
+        report.say(tail(log))
+        outcome = Outcome()
+        outcome.breakdown = f"took more than {self.limit} s" if status == TIMED_OUT else f"status {status}"
+        return outcome
+
+
+class ToolTest(Part):
+    """A script of Tests/Tools, which counts its tests in its last line."""
+
+    needs_images = needs_release = True
+
+    def __init__(self, path, seconds, limit):
+        self.path = path
+        super().__init__(os.path.basename(path), f"self test of a tool ({path})", seconds, limit)
+
+    def attempt(self, report, log):
+        last = ""
+
+        def remember(line):
+            nonlocal last
+            last = line or last
+            if line.startswith("FAIL"):
+                report.say(f"{self.name}: {line}")
+
+        status = run_command([self.path], log, self.limit, on_line=remember)
+        counts = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", last)
+        outcome = Outcome(*map(int, counts.groups())) if counts else Outcome()
+        if status == TIMED_OUT:
+            outcome.breakdown = f"took more than {self.limit} s"
+        elif not counts or (status != 0 and not outcome.failed):
+            outcome.breakdown = f"status {status}, last line: {last}"
+        if outcome.breakdown:
+            report.say(tail(log))
+        return outcome
+
+
+class SwiftTests(Part):
+    """Tests of the package, in a process right here."""
+
+    needs_build = True
+
+    def __init__(self, name, title, selection, seconds, limit):
+        super().__init__(name, title, seconds, limit)
+        self.selection = selection
+
+    def attempt(self, report, log):
+        with tempfile.TemporaryDirectory(prefix="swiftlet-test-") as directory:
+            return self.run_bundle(report, log, directory, [], {})[0]
+
+    def run_bundle(self, report, log, directory, prefix, environment):
+        """Runs the tests selected.
+
+        Returns the outcome and the exit status.
+        """
+        events = os.path.join(directory, "events")
+        command = [*prefix, BUNDLE, "--testing-library", "swift-testing", *self.selection]
+        command += ["--event-stream-version", "0", "--event-stream-output-path", events]
+        # A test that crashes is to end, not to wait for a debugger.
+        environment = {"NO_COLOR": "1", "SWIFT_BACKTRACE": "enable=no", **environment}
+        status = run_command(command, log, self.limit, environment, lambda line: self.follow(report, line))
+        outcome, texts = read_outcome(events)
+        if status == TIMED_OUT:
+            outcome.breakdown = f"took more than {self.limit} s"
+        elif status != 0 and not outcome.failed and not outcome.breakdown:
+            outcome.breakdown = f"status {status}"
+        for text in texts:
+            report.say(indented(text))
+        if outcome.breakdown and not texts and status != HOST_FAILED:
+            report.say(tail(log))
+        return outcome, status
+
+    def follow(self, report, line):
+        """Shows what failed at once."""
+        if re.match(r"\S Test .* failed after", line):
+            report.say(f"{self.name}: {line}")
+
+
+class GuestTests(SwiftTests):
+    """Tests of the package that boot guests, in a host that can do that."""
+
+    needs_release = needs_images = needs_host = True
+
+    def __init__(self, name, title, suites, seconds, is_full=False):
+        pattern = "|".join(re.escape(suite) for suite in suites)
+        # One host has one processor: tests side by side would only make each other slower.
+        super().__init__(name, title, ["--no-parallel", "--filter", f"^({pattern})[./]"], seconds, 300 + 6 * seconds)
+        self.is_full = is_full
+        # Without a host: skip instead of failing.
+        self.may_skip = False
+
+    def attempt(self, report, log):
+        for attempt in (1, 2):
+            directory = tempfile.mkdtemp(prefix=f"swiftlet-test-{self.name}-")
+            try:
+                environment = {
+                    "KVM_HOST_OUT": directory, "SWIFTLET_BIN": os.path.abspath(".build/release/swiftlet")}
+                outcome, status = self.run_bundle(report, log, directory, ["Tools/kvm-host", "--"], environment)
+            finally:
+                shutil.rmtree(directory, ignore_errors=True)
+            if status != HOST_FAILED:
+                return outcome
+            # What a host that broke leaves behind counts for nothing, good or bad; but only once.
+            report.note_host_failure(self.name, tail(log))
+            if attempt == 1:
+                report.say(f"{self.name}: once more, in another host")
+        return self.skip(report, log)
+
+    def skip(self, report, log):
+        """Without a host the tests skip themselves, and are counted that way."""
+        with tempfile.TemporaryDirectory(prefix="swiftlet-test-") as directory:
+            outcome, _ = self.run_bundle(report, log, directory, ["env", "-u", "KVM_HOST"], {})
+        if not self.may_skip:
+            outcome.breakdown = "no KVM host could be had (--without-guests skips what needs one)"
+        return outcome
+
+    def follow(self, report, line):
+        """These take long: a sign of life from each."""
+        if re.match(r"\S Test .* (passed|failed) after", line):
+            report.say(f"{self.name}: {line}")
+
+

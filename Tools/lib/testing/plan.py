@@ -1,0 +1,135 @@
+"""What Tools/test does, in which order."""
+
+import concurrent.futures
+import glob
+import os
+import subprocess
+
+from .parts import Command, GuestTests, SwiftTests, ToolTest, run_command, tail
+
+FORMAT_COMMAND = ["swift", "format", "lint", "--strict", "--recursive", "Sources", "Tests", "Package.swift"]
+# What takes part in the run of tests that need neither guests nor a virtual machine.
+NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\."]
+# Seconds that the scripts of Tests/Tools take about; what is not named here takes little.
+TOOL_TEST_SECONDS = {"kvm-host-test": 150, "guest-image-test": 60}
+# One emulated host has one processor, and more than two hosts slow each other down.
+HOSTS_AT_ONCE = max(1, min(2, len(os.sched_getaffinity(0))))
+
+
+class WrongUsage(Exception):
+    """A wrong command line."""
+
+
+def all_parts():
+    """Every part, in the order in which they are listed."""
+    parts = [
+        Command("format", "sources are formatted", FORMAT_COMMAND, 30, 600),
+        SwiftTests("unit", "tests that need no KVM", NOT_UNIT, 60, 1200),
+        SwiftTests("kvm", "tiny guests on this machine's /dev/kvm", ["--filter", r"^KVMTests\."], 30, 900),
+    ]
+    for path in sorted(glob.glob("Tests/Tools/*-test")):
+        seconds = TOOL_TEST_SECONDS.get(os.path.basename(path), 30)
+        parts.append(ToolTest(path, seconds, 300 + 6 * seconds))
+
+    def guests(name, title, *suites, seconds, is_full=False):
+        parts.append(GuestTests(name, title, suites, seconds, is_full))
+
+    guests("kvm-emulated", "tiny guests in an emulated KVM host", "KVMTests", seconds=40)
+    guests("boot", "kernels boot, with 1, 2 and 4 vCPUs", "EndToEnd.BootTests", seconds=100)
+    guests("resize", "three devices in three nodes", "EndToEnd.ResizeTests", seconds=80)
+    guests("reset", "resets, reboots and panics", "EndToEnd.ResetTests", seconds=240)
+    guests("returned-memory", "memory comes back to the host", "EndToEnd.ReturnedMemoryTests", seconds=100)
+    guests("sound-memory", "memory keeps what it holds", "EndToEnd.SoundMemoryTests", seconds=150)
+    guests(
+        "console", "console, monitor and refusals", "EndToEnd.ConsoleTests", "EndToEnd.MonitorTests",
+        "EndToEnd.RefusalTests", seconds=140)
+    full = {"is_full": True}
+    guests("full-boot", "the other combinations of kernels and vCPUs", "EndToEnd.FullBootTests", seconds=100, **full)
+    guests("full-memory", "memory, with the other kernels", "EndToEnd.FullMemoryTests", seconds=250, **full)
+    guests("full-reset", "ten resets, with the other kernel", "EndToEnd.FullResetTests", seconds=150, **full)
+    parts.append(Command("demo", "the demonstration", ["Tools/demo"], 300, 1500, is_full=True, release=True, images=True))
+    return parts
+
+
+class Plan:
+    """The parts to run, as the command line says."""
+
+    def __init__(self, arguments, root):
+        self.root = root
+        self.only_lists = False
+        self.may_skip = False
+        self.parts = all_parts()
+        is_full, names = False, []
+        for argument in arguments:
+            if argument == "--full":
+                is_full = True
+            elif argument == "--without-guests":
+                self.may_skip = True
+            elif argument == "--list":
+                self.only_lists = True
+            elif argument.startswith("-"):
+                raise WrongUsage(f"unknown option {argument}")
+            else:
+                names.append(argument)
+        unknown = set(names) - {part.name for part in self.parts}
+        if unknown:
+            raise WrongUsage(f"there is no part {', '.join(sorted(unknown))} (--list says which there are)")
+        if not self.only_lists:
+            self.parts = [part for part in self.parts if part.name in names or (not names and is_full >= part.is_full)]
+
+    def print_parts(self):
+        for part in self.parts:
+            print(f"{part.name:18} {'full ' if part.is_full else 'quick'}  about {part.seconds:3} s  {part.title}")
+
+    def run(self, report):
+        """Runs everything. A part whose preparation failed fails with it."""
+        if not self.prepare(report):
+            return
+        alone = [part for part in self.parts if not part.needs_host]
+        for part in alone:
+            part.run(report)
+        # The longest first, so that the hosts are done at about the same time.
+        rest = sorted((part for part in self.parts if part.needs_host), key=lambda part: -part.seconds)
+        with concurrent.futures.ThreadPoolExecutor(HOSTS_AT_ONCE) as pool:
+            for part in rest:
+                part.may_skip = self.may_skip
+            for done in [pool.submit(part.run, report) for part in rest]:
+                done.result()
+
+    def prepare(self, report):
+        """Installs and builds what the parts need.
+
+        Returns whether all of that worked.
+        """
+
+        def is_needed(attribute):
+            return any(getattr(part, attribute) for part in self.parts)
+
+        steps = [Command("setup", "what building and testing needs", ["Tools/setup"], 5, 1800)]
+        if is_needed("needs_build"):
+            build = ["swift", "build", "--build-tests"]
+            steps.append(Command("build", "debug build, with tests", build, 300, 2400))
+        if is_needed("needs_release"):
+            steps.append(Command("release", "release build", ["Tools/build"], 200, 2400))
+        if is_needed("needs_images"):
+            steps.append(Command("images", "guest images", ["GuestImages/build"], 60, 1800))
+        for step in steps:
+            if step.name == "build":
+                self.find_swift()
+            report.say(f"{step.name}: {step.title}")
+            log = report.log_path(step.name)
+            open(log, "wb").close()
+            status = run_command(step.command, log, step.limit)
+            if status != 0:
+                report.say(tail(log))
+                report.fail(step.name, f"status {status}")
+                return False
+        self.find_swift()
+        return True
+
+    def find_swift(self):
+        """Puts the toolchain that Tools/setup installed into PATH, as the other scripts do."""
+        script = ". Tools/lib/common.sh; use_swift; printf %s \"$PATH\""
+        result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+        if result.returncode == 0:
+            os.environ["PATH"] = result.stdout
