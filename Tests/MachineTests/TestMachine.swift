@@ -74,7 +74,7 @@ final class TestMachine {
 
     /// Makes a slow reader felt after a few KiB.
     static func limitBuffer(of socket: FileDescriptor) {
-        var size: CInt = 4096
+        var size: CInt = 8192
         setsockopt(socket.rawValue, SOL_SOCKET, SO_SNDBUF, &size, 4)
     }
 
