@@ -100,7 +100,7 @@ import Testing
         ]
         for echoes in [true, false] {
             var bytes: [UInt8] = []
-            for _ in 0..<20 {
+            for _ in 0..<8 {
                 bytes += (0..<40).map { _ in keys.randomElement(using: &random) ?? 0 }
                 if Int.random(in: 0..<10, using: &random) == 0 {
                     bytes += [UInt8](repeating: 0x78, count: Int.random(in: 4000...4200, using: &random))

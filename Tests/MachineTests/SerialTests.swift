@@ -56,7 +56,7 @@ import Testing
         #expect(test.end() == .powerOff)
     }
 
-    @Test func inputThatWaitsIsNotLost() throws {
+    @Test(.needsSpeed) func inputThatWaitsIsNotLost() throws {
         let test = try TestMachine(Self.echo)
         let text = (0..<3000).map { UInt8(97 + $0 % 16) }
         try test.machine.resume()
@@ -64,11 +64,12 @@ import Testing
         try test.machine.pause()
         try test.send(text)
         try test.machine.resume()
-        #expect(try test.outputBytes(3001).dropFirst() == text[...])
+        let isIntact = try test.outputBytes(3001).dropFirst() == text[...]
+        #expect(isIntact)
     }
 
     /// Whoever writes a few commands and goes away expects them to arrive.
-    @Test func inputOfAWriterThatIsGoneIsNotLost() throws {
+    @Test(.needsSpeed) func inputOfAWriterThatIsGoneIsNotLost() throws {
         let (ours, theirs) = try makeByteChannel()
         defer { try? theirs.close() }
         let test = try TestMachine(Self.echo, channel: .stream(theirs))
@@ -95,19 +96,20 @@ import Testing
         }
     }
 
-    @Test func aSlowReaderGetsEverything() throws {
+    @Test(.needsSpeed) func aSlowReaderGetsEverything() throws {
         let test = try TestMachine(Self.writer(80))
         try test.machine.resume()
         usleep(200_000)
         #expect(test.events == [], "the guest waits for its reader")
         let output = try test.outputBytes(80_000)
         #expect(output.count == 80_000)
-        #expect(output.elementsEqual((0..<80).lazy.flatMap { _ in Self.pattern }))
+        let isIntact = output.enumerated().allSatisfy { $1 == Self.pattern[$0 % 1000] }
+        #expect(isIntact)
         #expect(test.end() == .powerOff)
     }
 
     /// A reader that has said that it will write no more still reads.
-    @Test func aReaderThatWritesNoMoreGetsEverything() throws {
+    @Test(.needsSpeed) func aReaderThatWritesNoMoreGetsEverything() throws {
         let (ours, theirs) = try makeByteChannel()
         defer { for end in [ours, theirs] { try? end.close() } }
         TestMachine.limitBuffer(of: theirs)
@@ -128,7 +130,7 @@ import Testing
         #expect(test.end() == .powerOff)
     }
 
-    @Test func aReaderThatIsGoneDoesNotHoldTheGuest() throws {
+    @Test(.needsSpeed) func aReaderThatIsGoneDoesNotHoldTheGuest() throws {
         let (ours, theirs) = try makeByteChannel()
         defer { try? theirs.close() }
         let test = try TestMachine(Self.writer(10), channel: .stream(theirs))
@@ -137,7 +139,7 @@ import Testing
         #expect(test.end() == .powerOff)
     }
 
-    @Test func nothingIsNobody() throws {
+    @Test(.needsSpeed) func nothingIsNobody() throws {
         let test = try TestMachine(Self.writer(10), channel: .null)
         try test.machine.resume()
         #expect(test.end() == .powerOff)
@@ -145,15 +147,17 @@ import Testing
 
     // MARK: Files
 
-    @Test func aFileGetsEverything() throws {
+    @Test(.needsSpeed) func aFileGetsEverything() throws {
         let file = try OwnedFileDescriptor(memoryFile: "output")
         let test = try TestMachine(Self.writer(20), channel: .file(file.descriptor, name: "output"))
         try test.machine.resume()
         #expect(test.end() == .powerOff)
-        #expect(try file.descriptor.bytes(count: 400_000, at: 0) == (0..<20).flatMap { _ in Self.pattern })
+        let output = try file.descriptor.bytes(count: 400_000, at: 0)
+        let isIntact = output.enumerated().allSatisfy { $1 == Self.pattern[$0 % 1000] }
+        #expect(isIntact && output.count == 20_000)
     }
 
-    @Test func aFullDiskIsReportedAndTheGuestWaits() throws {
+    @Test(.needsSpeed) func aFullDiskIsReportedAndTheGuestWaits() throws {
         let file = try OwnedFileDescriptor(opening: "/dev/full", .writeOnly)
         let test = try TestMachine(Self.writer(60), channel: .file(file.descriptor, name: "console.log"))
         try test.machine.resume()
@@ -194,7 +198,7 @@ import Testing
         }
     }
 
-    @Test func aPseudoTerminalThatNobodyHasOpenDoesNotHoldTheGuest() throws {
+    @Test(.needsSpeed) func aPseudoTerminalThatNobodyHasOpenDoesNotHoldTheGuest() throws {
         let terminal = try PseudoTerminal()
         let test = try TestMachine(Self.writer(20), channel: .pseudoTerminal(terminal.master.descriptor))
         try test.machine.resume()

@@ -147,6 +147,11 @@ extension Trait where Self == ConditionTrait {
     static var needsKVM: Self {
         .enabled(if: TestMachine.isPossible, "/dev/kvm does not open here")
     }
+
+    /// Skips a test of many exits, visibly, in the emulated host, where each takes milliseconds.
+    static var needsSpeed: Self {
+        .disabled(if: environmentVariable("KVM_HOST") == "emulated", "the emulated host is too slow")
+    }
 }
 
 /// Runs something that may block for ever, on a thread of its own.
