@@ -57,7 +57,9 @@ def indented(text):
 class Part:
     """Something that can be run alone. `seconds` is how long it takes about, in an emulated host where it needs one."""
 
-    needs_build = needs_release = needs_images = needs_host = False
+    needs_build = needs_release = needs_images = needs_guests = False
+    # Whether another part may run at the same time.
+    is_alone = True
     is_full = False
 
     def __init__(self, name, title, seconds, limit):
@@ -69,7 +71,7 @@ class Part:
         report.say(f"{self.name}: {self.title}")
         begun = time.monotonic()
         outcome = self.attempt(report, log)
-        report.add(self.name, outcome, time.monotonic() - begun, self.needs_host)
+        report.add(self.name, outcome, time.monotonic() - begun, self.needs_guests)
 
     def attempt(self, report, log):
         raise NotImplementedError
@@ -99,8 +101,8 @@ class ToolTest(Part):
 
     needs_images = needs_release = True
 
-    def __init__(self, path, seconds, limit):
-        self.path = path
+    def __init__(self, path, seconds, limit, is_alone):
+        self.path, self.is_alone = path, is_alone
         super().__init__(os.path.basename(path), f"self test of a tool ({path})", seconds, limit)
 
     def attempt(self, report, log):
@@ -168,7 +170,9 @@ class SwiftTests(Part):
 class GuestTests(SwiftTests):
     """Tests of the package that boot guests, in a host that can do that."""
 
-    needs_release = needs_images = needs_host = True
+    needs_release = needs_images = needs_guests = True
+    is_alone = False
+    host = ["Tools/kvm-host", "--"]
 
     def __init__(self, name, title, suites, seconds, is_full=False):
         pattern = "|".join(re.escape(suite) for suite in suites)
@@ -184,7 +188,7 @@ class GuestTests(SwiftTests):
             try:
                 environment = {
                     "KVM_HOST_OUT": directory, "SWIFTLET_BIN": os.path.abspath(".build/release/swiftlet")}
-                outcome, status = self.run_bundle(report, log, directory, ["Tools/kvm-host", "--"], environment)
+                outcome, status = self.run_bundle(report, log, directory, self.host, environment)
             finally:
                 shutil.rmtree(directory, ignore_errors=True)
             if status != HOST_FAILED:

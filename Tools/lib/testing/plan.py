@@ -11,7 +11,9 @@ FORMAT_COMMAND = ["swift", "format", "lint", "--strict", "--recursive", "Sources
 # What takes part in the run of tests that need neither guests nor a virtual machine.
 NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\."]
 # Seconds that the scripts of Tests/Tools take about; what is not named here takes little.
-TOOL_TEST_SECONDS = {"kvm-host-test": 150, "guest-image-test": 60}
+TOOL_TEST_SECONDS = {"kvm-host-test": 120, "guest-image-test": 200}
+# Those of them that start two hosts themselves.
+BUSY_TOOL_TESTS = {"kvm-host-test"}
 # One emulated host has one processor, and more than two hosts slow each other down.
 HOSTS_AT_ONCE = max(1, min(2, len(os.sched_getaffinity(0))))
 
@@ -28,8 +30,9 @@ def all_parts():
         SwiftTests("kvm", "tiny guests on this machine's /dev/kvm", ["--filter", r"^KVMTests\."], 30, 900),
     ]
     for path in sorted(glob.glob("Tests/Tools/*-test")):
-        seconds = TOOL_TEST_SECONDS.get(os.path.basename(path), 30)
-        parts.append(ToolTest(path, seconds, 300 + 6 * seconds))
+        name = os.path.basename(path)
+        seconds = TOOL_TEST_SECONDS.get(name, 30)
+        parts.append(ToolTest(path, seconds, 300 + 6 * seconds, name in BUSY_TOOL_TESTS))
 
     def guests(name, title, *suites, seconds, is_full=False):
         parts.append(GuestTests(name, title, suites, seconds, is_full))
@@ -85,14 +88,13 @@ class Plan:
         """Runs everything. A part whose preparation failed fails with it."""
         if not self.prepare(report):
             return
-        alone = [part for part in self.parts if not part.needs_host]
-        for part in alone:
-            part.run(report)
-        # The longest first, so that the hosts are done at about the same time.
-        rest = sorted((part for part in self.parts if part.needs_host), key=lambda part: -part.seconds)
+        for part in self.parts:
+            part.may_skip = self.may_skip
+            if part.is_alone:
+                part.run(report)
+        # The longest first, so that both are done at about the same time.
+        rest = sorted((part for part in self.parts if not part.is_alone), key=lambda part: -part.seconds)
         with concurrent.futures.ThreadPoolExecutor(HOSTS_AT_ONCE) as pool:
-            for part in rest:
-                part.may_skip = self.may_skip
             for done in [pool.submit(part.run, report) for part in rest]:
                 done.result()
 
@@ -105,6 +107,7 @@ class Plan:
         def is_needed(attribute):
             return any(getattr(part, attribute) for part in self.parts)
 
+        self.find_swift()
         steps = [Command("setup", "what building and testing needs", ["Tools/setup"], 5, 1800)]
         if is_needed("needs_build"):
             build = ["swift", "build", "--build-tests"]
@@ -114,8 +117,6 @@ class Plan:
         if is_needed("needs_images"):
             steps.append(Command("images", "guest images", ["GuestImages/build"], 60, 1800))
         for step in steps:
-            if step.name == "build":
-                self.find_swift()
             report.say(f"{step.name}: {step.title}")
             log = report.log_path(step.name)
             open(log, "wb").close()
@@ -124,7 +125,8 @@ class Plan:
                 report.say(tail(log))
                 report.fail(step.name, f"status {status}")
                 return False
-        self.find_swift()
+            # The setup may just have installed it.
+            self.find_swift()
         return True
 
     def find_swift(self):

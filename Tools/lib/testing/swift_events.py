@@ -40,7 +40,7 @@ def read_outcome(path):
     for test in failures.keys() - functions.keys():
         outcome.failed += 1
         texts += failures[test]
-    if not run_ended:
+    if not run_ended and not outcome.failed:
         outcome.breakdown = "the run of its tests did not come to its end"
     return outcome, texts
 
