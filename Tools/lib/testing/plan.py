@@ -85,7 +85,7 @@ class Plan:
             print(f"{part.name:18} {'full ' if part.is_full else 'quick'}  about {part.seconds:3} s  {part.title}")
 
     def run(self, report):
-        """Runs everything. A part whose preparation failed fails with it."""
+        """Runs everything, unless the preparation fails."""
         if not self.prepare(report):
             return
         for part in self.parts:
@@ -116,6 +116,9 @@ class Plan:
             steps.append(Command("release", "release build", ["Tools/build"], 200, 2400))
         if is_needed("needs_images"):
             steps.append(Command("images", "guest images", ["GuestImages/build"], 60, 1800))
+        if is_needed("needs_guests"):
+            command = ["GuestImages/build", "--kvm-host"]
+            steps.append(Command("kvm-host-image", "the emulated KVM host's image", command, 60, 1800))
         for step in steps:
             report.say(f"{step.name}: {step.title}")
             log = report.log_path(step.name)
