@@ -1,10 +1,10 @@
 #define _GNU_SOURCE
+#include "fault_recovery.h"
 #include "guarded_access.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <ucontext.h>
 
 struct fixup {
@@ -18,9 +18,11 @@ extern const struct fixup cl_fault_fixups_end[];
 static struct sigaction previous_segv;
 static struct sigaction previous_bus;
 
-/// Goes on at the fixup of the faulting instruction; false when it is not one of the guarded accesses.
-static bool recover(ucontext_t *context) {
-    greg_t *instruction_pointer = &context->uc_mcontext.gregs[REG_RIP];
+bool cl_recover_from_fault(const siginfo_t *info, void *context) {
+    // A positive code was raised by the kernel for an instruction, not sent by a process.
+    if (info->si_code <= 0)
+        return false;
+    greg_t *instruction_pointer = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
     for (const struct fixup *fixup = cl_fault_fixups; fixup < cl_fault_fixups_end; fixup++) {
         const char *access = (const char *)&fixup->access + fixup->access;
         if ((greg_t)(uintptr_t)access == *instruction_pointer) {
@@ -33,8 +35,7 @@ static bool recover(ucontext_t *context) {
 }
 
 static void handle_fault(int signal, siginfo_t *info, void *context) {
-    // A positive code was raised by the kernel for an instruction, not sent by a process.
-    if (info->si_code > 0 && recover(context))
+    if (cl_recover_from_fault(info, context))
         return;
     const struct sigaction *previous = signal == SIGSEGV ? &previous_segv : &previous_bus;
     if (previous->sa_flags & SA_SIGINFO) {

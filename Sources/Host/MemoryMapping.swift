@@ -93,7 +93,8 @@ import SystemPackage
         }
     }
 
-    /// Writes zero to the first byte of a page, which populates it.
+    /// Writes zero to the first byte of a page, which populates it. Needs the handlers of SIGSEGV and SIGBUS that accesses
+    /// to guest memory need, too.
     ///
     /// - Throws: `SystemCallError` (`touch`: EFAULT) where the page is not accessible, or no memory is left.
     public func touch(_ offset: UInt64) throws(SystemCallError) {

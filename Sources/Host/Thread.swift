@@ -1,9 +1,13 @@
 import CLinux
+import Synchronization
 import SystemPackage
 
 /// A thread of its own (`pthread_create(3)`), with every signal blocked but the kick where it asks for that.
+///
+/// It runs on when nobody has this object any more.
 public final class Thread: Sendable {
     private let handle: pthread_t
+    private let isJoined = Atomic<Bool>(false)
 
     private final class Body {
         let run: () -> Void
@@ -32,13 +36,15 @@ public final class Thread: Sendable {
         handle = created
     }
 
-    /// Lets the thread end without anybody waiting for it. To be called instead of `join()`, once.
-    public func detach() {
-        pthread_detach(handle)
+    deinit {
+        if !isJoined.load(ordering: .relaxed) {
+            pthread_detach(handle)
+        }
     }
 
-    /// Waits until the thread has ended. To be called exactly once, from another thread.
+    /// Waits until the thread has ended. To be called at most once, from another thread.
     public func join() {
+        isJoined.store(true, ordering: .relaxed)
         pthread_join(handle, nil)
     }
 

@@ -25,6 +25,11 @@ public struct KernelImage: ~Copyable {
         }
     }
 
+    /// The same for a path that is a string, with the cache that `swiftlet run` uses.
+    public init(opening path: String) throws(KernelImageError) {
+        try self.init(opening: FilePath(path), cache: KernelCache.standardRoot.map { KernelCache(root: $0) })
+    }
+
     /// Gives the descriptor away, to somebody who keeps it longer than this value lives.
     public consuming func takeDescriptor() -> OwnedFileDescriptor {
         descriptor

@@ -15,6 +15,22 @@ public struct BootSource: Sendable {
             self.descriptor = descriptor
             self.size = size
         }
+
+        /// Opens a file, for as long as the process lives.
+        ///
+        /// - Throws: `MachineError.host` where it can't be read.
+        public init(opening path: String) throws(MachineError) {
+            (descriptor, size) = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+                let file = try OwnedFileDescriptor(opening: FilePath(path), .readOnly)
+                let size: Int64
+                do {
+                    size = try file.descriptor.seek(offset: 0, from: .end)
+                } catch {
+                    throw SystemCallError("lseek", error as? Errno ?? .ioError, subject: path)
+                }
+                return (file.release(), UInt64(size))
+            }
+        }
     }
 
     /// The kernel, an ELF file.
@@ -28,5 +44,10 @@ public struct BootSource: Sendable {
         self.kernel = kernel
         self.layout = layout
         self.initialRAMDisk = initialRAMDisk
+    }
+
+    /// - Parameters: owners of descriptors that live until the machine has ended.
+    public init(kernel: borrowing OwnedFileDescriptor, layout: KernelLayout, initialRAMDisk: InitialRAMDisk? = nil) {
+        self.init(kernel: kernel.descriptor, layout: layout, initialRAMDisk: initialRAMDisk)
     }
 }

@@ -46,7 +46,8 @@ public final class Machine: Sendable {
         }
         self.mailbox = mailbox
         self.ending = ending
-        let thread = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+        // The thread keeps itself alive until the machine has ended; nobody joins it.
+        _ = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             try Thread(name: "machine") {
                 do throws(MachineError) {
                     // Everything of the machine is released before anybody is told that it has ended.
@@ -58,7 +59,6 @@ public final class Machine: Sendable {
                 }
             }
         }
-        thread.detach()
         if let error = built.wait() {
             throw error
         }

@@ -41,8 +41,11 @@ public struct LineEditor: Sendable {
         case 0x0A where isBehindReturn: return []
         case 0x0A, 0x0D: return endLine()
         case 0x08 where echoes, 0x7F where echoes: return erase(1)
-        case 0x15 where echoes: return erase(line.count)  // Ctrl-U
+        case 0x15 where echoes:  // Ctrl-U
+            isDropping = false
+            return erase(line.count)
         case 0x03 where echoes:  // Ctrl-C
+            isDropping = false
             line = []
             return [.echo(Array("^C\n".utf8)), .line("")]
         case 0x00..<0x20 where echoes: return []
