@@ -2,6 +2,8 @@
 struct BlockMap: Sendable {
     let count: Int
     private(set) var plugged = 0
+    /// How many runs of plugged blocks there are.
+    private(set) var runs = 0
     private var words: [UInt64]
 
     /// - Parameter count: blocks, all of them unplugged.
@@ -16,6 +18,10 @@ struct BlockMap: Sendable {
 
     /// Marks blocks as plugged or unplugged, whatever they were.
     mutating func set(_ blocks: Range<Int>, _ isPlugged: Bool) {
+        // A run may begin in the blocks, or right behind them.
+        let affected = blocks.lowerBound..<min(blocks.upperBound + 1, count)
+        runs -= runStarts(in: affected)
+        defer { runs += runStarts(in: affected) }
         for (word, mask) in words(of: blocks) {
             let before = words[word].nonzeroBitCount
             words[word] = isPlugged ? words[word] | mask : words[word] & ~mask
@@ -26,6 +32,15 @@ struct BlockMap: Sendable {
     /// How many of the blocks are plugged.
     func plugged(in blocks: Range<Int>) -> Int {
         words(of: blocks).reduce(0) { sum, part in sum + (words[part.word] & part.mask).nonzeroBitCount }
+    }
+
+    /// How many runs begin in a range of blocks.
+    private func runStarts(in blocks: Range<Int>) -> Int {
+        words(of: blocks).reduce(0) { sum, part in
+            let carried: UInt64 = part.word > 0 ? words[part.word - 1] >> 63 : 0
+            let starts = words[part.word] & ~(words[part.word] << 1 | carried)
+            return sum + (starts & part.mask).nonzeroBitCount
+        }
     }
 
     /// The next run of plugged blocks at or after a block; nil when there is none.

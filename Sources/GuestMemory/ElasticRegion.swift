@@ -21,6 +21,7 @@ public final class ElasticRegion {
     /// For each slot's range: its number where it is live.
     private var liveSlots: [MemorySlots.SlotNumber?]
     private weak var slots: (any MemorySlots)?
+    private let budget: MappingBudget
     /// Unplugged blocks whose memory the host would not take back yet.
     private var undiscarded: [Range<Int>] = []
 
@@ -34,8 +35,11 @@ public final class ElasticRegion {
     /// - Parameters:
     ///   - memory: its size is a multiple of the block size.
     ///   - blockSize: bytes, a power of two, at least the page size.
+    ///   - budget: what the regions of a process share.
     /// - Throws: `SystemCallError` where the host refuses to protect the memory.
-    public init(_ memory: GuestMemoryRegion, blockSize: UInt64) throws(SystemCallError) {
+    public init(
+        _ memory: GuestMemoryRegion, blockSize: UInt64, budget: MappingBudget = MappingBudget()
+    ) throws(SystemCallError) {
         let size = memory.size
         precondition(blockSize >= hostPageSize && blockSize & (blockSize - 1) == 0, "not a power of two")
         precondition(size % blockSize == 0, "not a multiple of the block size")
@@ -46,6 +50,7 @@ public final class ElasticRegion {
         try memory.mapping.discard(0..<hostPageSize)
         try memory.mapping.protect(0..<size, .inaccessible)
         self.blockSize = blockSize
+        self.budget = budget
         var slotSize = max(Self.smallestSlot, blockSize)
         while (size + slotSize - 1) / slotSize > Self.mostSlots {
             slotSize *= 2
@@ -53,6 +58,10 @@ public final class ElasticRegion {
         self.slotSize = slotSize
         map = BlockMap(count: Int(size / blockSize))
         liveSlots = Array(repeating: nil, count: Int((size + slotSize - 1) / slotSize))
+    }
+
+    deinit {
+        budget.giveBack(2 * map.runs)
     }
 
     /// Says where slots are made from now on. No slot of this region may be live there.
@@ -88,21 +97,24 @@ public final class ElasticRegion {
         // What is left of an earlier life must not come back.
         try discardLeftovers(in: blocks)
         let bytes = self.bytes(of: blocks)
-        do {
-            try memory.mapping.protect(bytes, .readWrite)
-        } catch {
-            throw .host(error)
+        try changeRuns(by: 1 - pluggedNeighbours(of: blocks)) { () throws(ElasticRegionError) in
+            try makeAccessible(bytes)
         }
-        do {
+        map.set(blocks, true)
+    }
+
+    /// Protects before it makes slots live: there must be no moment in which the guest sees more than it was given.
+    private func makeAccessible(_ bytes: Range<UInt64>) throws(ElasticRegionError) {
+        try protect(bytes, .readWrite)
+        do throws(ElasticRegionError) {
             try makeSlotsLive(for: bytes)
         } catch {
             // Slots that are live by now are empty ones, which maintain() removes.
             try? memory.mapping.protect(bytes, .inaccessible)
             // Where a slot was live already, the guest may have touched what it was not given.
-            discard(blocks)
+            try? memory.mapping.discard(bytes)
             throw error
         }
-        map.set(blocks, true)
     }
 
     /// Unplugs blocks that are all plugged. The guest can't reach them any more when this returns.
@@ -111,10 +123,8 @@ public final class ElasticRegion {
     public func unplug(_ blocks: Range<Int>) throws(ElasticRegionError) {
         precondition(map.plugged(in: blocks) == blocks.count, "not plugged")
         let bytes = self.bytes(of: blocks)
-        do {
-            try memory.mapping.protect(bytes, .inaccessible)
-        } catch {
-            throw .host(error)
+        try changeRuns(by: pluggedNeighbours(of: blocks) - 1) { () throws(ElasticRegionError) in
+            try protect(bytes, .inaccessible)
         }
         map.set(blocks, false)
         discard(blocks)
@@ -124,11 +134,8 @@ public final class ElasticRegion {
     ///
     /// - Throws: `ElasticRegionError` where the host can't do it now; nothing has changed then.
     public func unplugAll() throws(ElasticRegionError) {
-        do {
-            try memory.mapping.protect(0..<memory.size, .inaccessible)
-        } catch {
-            throw .host(error)
-        }
+        try protect(0..<memory.size, .inaccessible)
+        budget.giveBack(2 * map.runs)
         var next = 0
         while let run = map.nextPlugged(from: next) {
             map.set(run, false)
@@ -162,6 +169,36 @@ public final class ElasticRegion {
     public func forgetSlots() {
         for index in liveSlots.indices {
             liveSlots[index] = nil
+        }
+    }
+
+    private func protect(
+        _ bytes: Range<UInt64>, _ protection: MemoryMapping.Protection
+    ) throws(ElasticRegionError) {
+        do throws(SystemCallError) {
+            try memory.mapping.protect(bytes, protection)
+        } catch {
+            throw .host(error)
+        }
+    }
+
+    /// How many of the two blocks next to a range are plugged.
+    private func pluggedNeighbours(of blocks: Range<Int>) -> Int {
+        let before = blocks.lowerBound > 0 && map[blocks.lowerBound - 1]
+        let behind = blocks.upperBound < map.count && map[blocks.upperBound]
+        return (before ? 1 : 0) + (behind ? 1 : 0)
+    }
+
+    /// Does something that makes that many more runs of plugged blocks, or fewer; each is a mapping, with its gap two.
+    private func changeRuns(
+        by change: Int, _ body: () throws(ElasticRegionError) -> Void
+    ) throws(ElasticRegionError) {
+        guard budget.take(2 * change) else { throw .tooFragmented }
+        do throws(ElasticRegionError) {
+            try body()
+        } catch {
+            budget.giveBack(2 * change)
+            throw error
         }
     }
 

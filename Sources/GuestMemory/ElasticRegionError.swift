@@ -6,6 +6,8 @@ public enum ElasticRegionError: Error, Sendable, Equatable, CustomStringConverti
     case host(SystemCallError)
     /// A memory slot could not be made live.
     case slot(MemorySlotError)
+    /// The plugged blocks are in so many pieces that the host has no mappings left for more.
+    case tooFragmented
     /// There is no virtual machine to make slots in.
     case notConnected
 
@@ -13,6 +15,7 @@ public enum ElasticRegionError: Error, Sendable, Equatable, CustomStringConverti
         switch self {
         case .host(let error): error.description
         case .slot(let error): error.description
+        case .tooFragmented: "the plugged blocks are in more pieces than the host has mappings for"
         case .notConnected: "no virtual machine to make memory slots in"
         }
     }

@@ -39,6 +39,8 @@ public final class EventLoop {
     /// In the order of their deadlines: there are only ever a few.
     private var timers: [Timer] = []
     private var nextKey: UInt64 = 1
+    /// What epoll reported last; kept, so that waiting allocates nothing.
+    private var ready = [cl_epoll_event](repeating: cl_epoll_event(), count: Int(CL_EPOLL_BATCH))
     private var isStopping = false
 
     /// - Throws: `SystemCallError` (EMFILE, ENFILE, ENOMEM).
@@ -103,14 +105,13 @@ public final class EventLoop {
     }
 
     private func runOnce() throws(SystemCallError) {
-        var events = [cl_epoll_event](repeating: cl_epoll_event(), count: Int(CL_EPOLL_BATCH))
-        let count = unsafe cl_epoll_wait(epoll.rawValue, &events, timeout())
+        let count = unsafe cl_epoll_wait(epoll.rawValue, &ready, timeout())
         guard count >= 0 || count == -EINTR else {
             throw SystemCallError("epoll_wait", Errno(rawValue: -count))
         }
-        for event in events.prefix(Int(max(count, 0))) where !isStopping {
+        for index in 0..<Int(max(count, 0)) where !isStopping {
             // A handler before this one may have removed it.
-            registrations[event.key]?.handler(Readiness(rawValue: event.events))
+            registrations[ready[index].key]?.handler(Readiness(rawValue: ready[index].events))
         }
         // What a timer schedules has to wait for the next round, so that descriptors get their turn.
         let now = MonotonicInstant.now()

@@ -54,12 +54,14 @@ final class MachineHardware {
         }
         let regions = try Self.makeRegions(configuration, layout)
         memory = GuestMemory(regions: bootMemory + regions)
+        let budget = MappingBudget()
         var devices: [MemoryDeviceUnit] = []
         for (index, region) in regions.enumerated() {
             devices.append(
                 try MemoryDeviceUnit(
                     configuration.memoryDevices[index], region: region, window: layout.virtioWindows[index],
-                    guestMemory: memory, hasNodes: !configuration.nodes.isEmpty, loop: loop, events: events))
+                    guestMemory: memory, budget: budget, hasNodes: !configuration.nodes.isEmpty, loop: loop,
+                    events: events))
         }
         memoryDevices = devices
         bus = PlatformBus(serial: serial.port, virtioDevices: devices.map(\.transport))

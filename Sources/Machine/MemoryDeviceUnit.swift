@@ -29,8 +29,8 @@ final class MemoryDeviceUnit {
 
     init(
         _ configuration: MemoryDevice, region memory: GuestMemoryRegion, window: MachineLayout.VirtioWindow,
-        guestMemory: GuestMemory,
-        hasNodes: Bool, loop: EventLoop, events: @escaping @Sendable (MachineEvent) -> Void
+        guestMemory: GuestMemory, budget: MappingBudget, hasNodes: Bool, loop: EventLoop,
+        events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         id = configuration.id
         node = configuration.node
@@ -39,7 +39,7 @@ final class MemoryDeviceUnit {
         self.events = events
         let proximityDomain = !hasNodes ? nil : UInt16(clamping: configuration.node)
         let region = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
-            try ElasticRegion(memory, blockSize: configuration.blockSize)
+            try ElasticRegion(memory, blockSize: configuration.blockSize, budget: budget)
         }
         let device = try MachineError.calling({ .requestedSize(device: configuration.id, $0) }) {
             () throws(VirtioMemError) in

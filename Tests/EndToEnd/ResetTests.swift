@@ -1,11 +1,14 @@
 import Testing
 
-/// Guests restart, by themselves or because somebody wants it, and find a clean machine.
-@Suite(.serialized, .needsKVMHost) struct ResetTests {
+/// Guests that restart find a clean machine, however often.
+@Suite(.serialized, .needsKVMHost) struct RepeatedResetTests {
     @Test func tenResetsInARowWithMemoryPlugged() throws {
         try resetTenTimes(.debian12())
     }
+}
 
+/// Guests restart or end, by themselves or because somebody wants it.
+@Suite(.serialized, .needsKVMHost) struct ResetTests {
     @Test func rebootResetAndPowerButton() throws {
         try withGuest(.debian13(), ["--cpus", "2", "--memory", "128M"]) { guest in
             try guest.begin("reboot")

@@ -16,6 +16,7 @@ import Testing
             isPlugged ? plugged.formUnion(blocks) : plugged.subtract(blocks)
 
             #expect(map.plugged == plugged.count)
+            #expect(map.runs == plugged.count { !plugged.contains($0 - 1) })
             #expect(map.plugged(in: blocks) == (isPlugged ? blocks.count : 0))
             #expect(map[first] == plugged.contains(first))
             let start = Int.random(in: 0..<count, using: &generator)

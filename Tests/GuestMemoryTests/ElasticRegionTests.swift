@@ -135,6 +135,27 @@ final class FakeSlots: MemorySlots, @unchecked Sendable {
         #expect(try memory.loadUInt64(at: address(ofBlock: 150)) == 0)
     }
 
+    @Test func aGuestCannotUseUpTheMappingsOfTheProcess() throws {
+        let budget = MappingBudget(limit: 20)
+        let small = try ElasticRegion(
+            GuestMemoryRegion(name: "small", start: GuestAddress(1 << 40), size: 512 * Self.mebibyte),
+            blockSize: 2 * Self.mebibyte, budget: budget)
+        small.connect(to: slots)
+        for block in 0..<10 {
+            try small.plug(2 * block..<2 * block + 1)
+        }
+        #expect(throws: ElasticRegionError.tooFragmented) { try small.plug(20..<21) }
+        #expect(small.pluggedSize == 20 * Self.mebibyte)
+        // Filling a gap joins two runs, and leaves room for another one; splitting one up needs room too.
+        try small.plug(1..<2)
+        try small.plug(20..<21)
+        #expect(throws: ElasticRegionError.tooFragmented) { try small.unplug(1..<2) }
+        try small.unplugAll()
+        for block in 0..<10 {
+            try small.plug(2 * block..<2 * block + 1)
+        }
+    }
+
     @Test func largeRegionsHaveLargerSlotsNotMoreOfThem() throws {
         let large = try ElasticRegion(
             GuestMemoryRegion(name: "large", start: GuestAddress(1 << 40), size: 1 << 40),

@@ -8,7 +8,8 @@ from .report import Outcome
 def read_outcome(path):
     """Counts test functions in a stream.
 
-    Returns an outcome, and what was said of each failure. A test that began and never ended failed.
+    Returns an outcome, what was said of each failure, and whether there is one that the tests found themselves: a test
+    that began and never ended failed, too.
     """
     functions, ended, skipped, failures, run_ended = {}, set(), set(), {}, False
     for record in _records(path):
@@ -40,9 +41,9 @@ def read_outcome(path):
     for test in failures.keys() - functions.keys():
         outcome.failed += 1
         texts += failures[test]
-    if not run_ended:
+    if not run_ended and not outcome.failed:
         outcome.breakdown = "the run of its tests did not come to its end"
-    return outcome, texts
+    return outcome, texts, bool(failures)
 
 
 def _records(path):
