@@ -21,6 +21,8 @@ final class SerialUnit {
     private var input: [UInt8] = []
     /// Whether the channel gives no more input.
     private var isInputAtEnd = false
+    /// Whether the other end of a stream is gone; what it left is read as the guest takes it.
+    private var isHungUp = false
     /// What was said last about output that does not go out.
     private var complaint: String?
 
@@ -149,7 +151,7 @@ final class SerialUnit {
     private func serve(_ readiness: EventLoop.Readiness) {
         if !readiness.isDisjoint(with: [.readable, .closed]), input.isEmpty, !isInputAtEnd {
             readInput()
-        } else if readiness.contains(.closed) {
+        } else if !readiness.isDisjoint(with: .closed) {
             // It is reported again and again, whatever is waited for.
             hangUp()
         }
@@ -177,7 +179,9 @@ final class SerialUnit {
             loop.remove(token)
         }
         token = nil
-        if case .pseudoTerminal = channel {
+        if isStream {
+            isHungUp = true
+        } else {
             retryLater()
         }
     }
@@ -186,9 +190,15 @@ final class SerialUnit {
         if case .stream = channel { true } else { false }
     }
 
+    /// Gives the guest what it takes. Nobody says that there is more where the other end is gone.
     private func feedInput() {
-        guard !input.isEmpty else { return }
-        input.removeFirst(port.receive(input))
+        repeat {
+            if input.isEmpty, isHungUp, !isInputAtEnd {
+                readInput()
+            }
+            guard !input.isEmpty else { return }
+            input.removeFirst(port.receive(input))
+        } while input.isEmpty
     }
 
     /// Waits for input while there is none left over, and for room while output waits.

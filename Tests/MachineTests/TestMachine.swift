@@ -35,6 +35,7 @@ final class TestMachine {
         let (first, second) = try makeByteChannel()
         ours = OwnedFileDescriptor(first)
         theirs = OwnedFileDescriptor(second)
+        Self.limitBuffer(of: second)
         kernel = try Self.makeKernel(program.image)
         let log = Log()
         self.log = log
@@ -69,6 +70,12 @@ final class TestMachine {
         let segment = KernelLayout.Segment(
             fileOffset: 0, fileSize: UInt64(size), address: GuestProgram.address, memorySize: UInt64(size))
         return BootSource(kernel: kernel, layout: KernelLayout(entry: GuestProgram.address, segments: [segment]))
+    }
+
+    /// Makes a slow reader felt after a few KiB.
+    static func limitBuffer(of socket: FileDescriptor) {
+        var size: CInt = 8192
+        setsockopt(socket.rawValue, SOL_SOCKET, SO_SNDBUF, &size, 4)
     }
 
     // MARK: The serial port
