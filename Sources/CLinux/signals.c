@@ -7,15 +7,26 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-int cl_signal_descriptor(const int *signals, int count) {
-    sigset_t set;
-    sigemptyset(&set);
+/// The signals that the process does not ignore: what its parent ignores (nohup, a shell's background job) stays
+/// ignored; blocked, it would be queued.
+static void collect(const int *signals, int count, sigset_t *set) {
+    sigemptyset(set);
     for (int i = 0; i < count; i++) {
-        // What the parent ignores (nohup, a shell's background job) stays ignored; blocked, it would be queued.
         struct sigaction action;
         if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-            sigaddset(&set, signals[i]);
+            sigaddset(set, signals[i]);
     }
+}
+
+int cl_block_signals(const int *signals, int count) {
+    sigset_t set;
+    collect(signals, count, &set);
+    return -pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int cl_signal_descriptor(const int *signals, int count) {
+    sigset_t set;
+    collect(signals, count, &set);
     int result = pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (result != 0)
         return -result;

@@ -21,6 +21,13 @@ public struct SignalDescriptor: ~Copyable, Sendable {
     }
 }
 
+/// Keeps signals that ask the process to end waiting, in this thread and across `exec`, until a `SignalDescriptor` of
+/// the program that follows reads them.
+public func deferTermination() {
+    let signals = [SIGTERM, SIGINT, SIGHUP, SIGQUIT]
+    _ = unsafe cl_block_signals(signals, CInt(signals.count))
+}
+
 /// Makes a write to a peer that is gone an error of that write instead of the end of the process (SIGPIPE).
 public func ignoreBrokenPipes() {
     cl_ignore_broken_pipes()

@@ -54,18 +54,25 @@ public struct CPUID: Sendable, Equatable {
 
 extension CPUID {
     /// KVM_CPUID_FLAG_SIGNIFCANT_INDEX, whose macro has a shift that is not imported.
-    private static let significantIndex: UInt32 = 1
+    fileprivate static let significantIndex: UInt32 = 1
 
     init(_ table: cl_cpuid) {
         let count = min(Int(table.nent), CL_CPUID_ENTRIES)
         let kernel = unsafe withUnsafeBytes(of: table.entries) { bytes in
             unsafe Array(bytes.bindMemory(to: kvm_cpuid_entry2.self).prefix(count))
         }
-        entries = kernel.map { entry in
-            Entry(
-                leaf: entry.function, subleaf: entry.index, isIndexed: entry.flags & Self.significantIndex != 0,
-                eax: entry.eax, ebx: entry.ebx, ecx: entry.ecx, edx: entry.edx)
+        entries = kernel.map { Entry($0) }
+    }
+
+    /// With the leaves that hold the processor's name: KVM has them, but empty.
+    func naming(brand: [Entry]) -> CPUID {
+        var named = self
+        for entry in brand {
+            if let index = named.entries.firstIndex(where: { $0.leaf == entry.leaf }) {
+                named.entries[index] = entry
+            }
         }
+        return named
     }
 
     /// As KVM takes it; nil where there are more entries than it takes.
@@ -82,5 +89,13 @@ extension CPUID {
             }
         }
         return table
+    }
+}
+
+extension CPUID.Entry {
+    init(_ entry: kvm_cpuid_entry2) {
+        self.init(
+            leaf: entry.function, subleaf: entry.index, isIndexed: entry.flags & CPUID.significantIndex != 0,
+            eax: entry.eax, ebx: entry.ebx, ecx: entry.ecx, edx: entry.edx)
     }
 }

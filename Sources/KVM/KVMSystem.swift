@@ -46,7 +46,7 @@ public final class KVMSystem: Sendable {
         guard result >= 0 else {
             throw SystemCallError("KVM_GET_SUPPORTED_CPUID", Errno(rawValue: CInt(-result)))
         }
-        return CPUID(table)
+        return CPUID(table).naming(brand: (0x8000_0002...0x8000_0004).map { CPUID.Entry(cl_host_cpuid($0)) })
     }
 
     /// Makes an empty virtual machine (section 4.2).

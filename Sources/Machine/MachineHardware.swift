@@ -102,14 +102,18 @@ final class MachineHardware {
     private static func makeRegions(
         _ configuration: MachineConfiguration, _ layout: MachineLayout
     ) throws(MachineError) -> [GuestMemoryRegion] {
-        try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
-            var regions: [GuestMemoryRegion] = []
-            for (device, place) in zip(configuration.memoryDevices, layout.memoryDeviceRegions) {
+        var regions: [GuestMemoryRegion] = []
+        for (device, place) in zip(configuration.memoryDevices, layout.memoryDeviceRegions) {
+            do throws(SystemCallError) {
                 regions.append(
-                    try GuestMemoryRegion(
-                        name: device.id, start: GuestAddress(place.start), size: device.size))
+                    try GuestMemoryRegion(name: device.id, start: GuestAddress(place.start), size: device.size))
+            } catch {
+                throw .configuration(
+                    ConfigurationError(
+                        "--virtio-mem \(device.id)",
+                        "this host can't reserve a region of \(ByteSize(device.size)): \(error.errno)"))
             }
-            return regions
         }
+        return regions
     }
 }

@@ -53,6 +53,7 @@ final class VMMProcess {
         }
         self.machine = machine
         try startMonitor(of: machine)
+        emptySerialFile()
         try machine.resume()
         try loop.run()
         return status
@@ -86,6 +87,14 @@ final class VMMProcess {
             try descriptor.makeNonBlocking()
             guard RawTerminal.isTerminal(descriptor) else { return .file(descriptor, name: name) }
             return .pseudoTerminal(descriptor)
+        }
+    }
+
+    /// Each run has a log of its own; what the file held is lost only now that nothing is left to refuse.
+    private func emptySerialFile() {
+        if case .descriptor(let number, _) = request.serial {
+            // Anything but a file has nothing to empty.
+            try? FileDescriptor(rawValue: number).resize(to: 0)
         }
     }
 

@@ -8,6 +8,8 @@ import SystemPackage
 struct BootFiles {
     let kernel: LaunchRequest.Kernel
     let initialRAMDisk: LaunchRequest.InitialRAMDisk?
+    /// The files that they were read from.
+    let sources: [FilePath]
 
     /// What goes along to the process that holds the guest.
     var descriptors: [FileDescriptor] {
@@ -27,6 +29,7 @@ struct BootFiles {
             let guest = try DefaultGuest(root: root)
             paths = (guest.kernel, path ?? guest.initialRAMDisk)
         }
+        sources = [paths.kernel] + (paths.initialRAMDisk.map { [$0] } ?? [])
         let image = try KernelImage(opening: paths.kernel, cache: root.map { KernelCache(root: $0) })
         if let problem = image.cacheProblem {
             complain("warning: the unpacked kernel can't be kept, so each start unpacks it again: \(problem)")

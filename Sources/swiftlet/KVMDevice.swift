@@ -16,6 +16,13 @@ enum KVMDevice {
         }
     }
 
+    /// What a user should know before a guest starts here; nil where there is nothing.
+    static func warning(on processor: HostProcessor) -> String? {
+        guard !processor.hasVMX, !processor.hasSVM else { return nil }
+        return "the processor shows neither vmx nor svm: unmodified kernels don't get far on such a KVM."
+            + " 'Tools/kvm-host swiftlet run' runs them in an emulated host"
+    }
+
     private static func explanation(of errno: Errno) -> String {
         switch errno {
         case .noSuchFileOrDirectory, .noSuchAddressOrDevice, .operationNotSupportedByDevice:

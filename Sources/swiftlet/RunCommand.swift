@@ -37,7 +37,7 @@ struct RunCommand: ParsableCommand {
         completion: .file())
     var kernel: String?
 
-    @Option(help: ArgumentHelp("The guest's initial RAM disk.", valueName: "path"), completion: .file())
+    @Option(help: ArgumentHelp("The guest's initial RAM disk. (default: none beside --kernel)", valueName: "path"), completion: .file())
     var initrd: String?
 
     @OptionGroup var machine: MachineOptions
@@ -67,7 +67,12 @@ struct RunCommand: ParsableCommand {
         let vmm = try VMMProgram()
         let files = try BootFiles(kernel: kernel, initialRAMDisk: initrd, memory: machine.memory)
         try KVMDevice.check()
-        let serial = try SerialEnd(opening: serialOption)
+        if let problem = KVMDevice.warning(on: HostProcessor()) {
+            complain("warning: \(problem)")
+        }
+        // From here on it is the guest's process that is told to end: it cleans up.
+        deferTermination()
+        let serial = try SerialEnd(opening: serialOption, apartFrom: files.sources)
         let monitor = try MonitorEnd(opening: monitorOption)
 
         let request = LaunchRequest(

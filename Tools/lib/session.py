@@ -71,10 +71,12 @@ class Session:
         """Waits for the guest's shell; returns the seconds since the start of the process."""
         self.wait_for(READY, seconds)
         elapsed = time.monotonic() - self.started
-        # The shell reads lines only behind its first prompt.
-        self.process.stdin.write(b"\n")
-        self.process.stdin.flush()
+        # The shell reads lines only behind its first prompt, and breaks long ones where it thinks the screen ends.
         self.wait_for(PROMPT, seconds)
+        start = len(self.output)
+        self.process.stdin.write(b"stty cols 400\n")
+        self.process.stdin.flush()
+        self.wait_for(PROMPT, seconds, start)
         return elapsed
 
     def run(self, command, seconds=120):

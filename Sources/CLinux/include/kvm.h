@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <cpuid.h>
+
 #include <linux/kvm.h>
 #include <linux/kvm_para.h>
 
@@ -33,6 +35,13 @@ static const unsigned long CL_KVM_GET_MP_STATE = KVM_GET_MP_STATE;
 static const unsigned long CL_KVM_SET_MP_STATE = KVM_SET_MP_STATE;
 static const unsigned long CL_KVM_GET_LAPIC = KVM_GET_LAPIC;
 static const unsigned long CL_KVM_SET_LAPIC = KVM_SET_LAPIC;
+
+/// The host processor's answer to CPUID with this leaf in EAX and 0 in ECX.
+static inline struct kvm_cpuid_entry2 cl_host_cpuid(uint32_t leaf) {
+    struct kvm_cpuid_entry2 entry = {.function = leaf};
+    __cpuid_count(leaf, 0, entry.eax, entry.ebx, entry.ecx, entry.edx);
+    return entry;
+}
 
 enum { CL_CPUID_ENTRIES = 256, CL_MSR_ENTRIES = 16 };
 

@@ -1,5 +1,8 @@
 #pragma once
 
+/// Blocks signals in the calling thread, but for those that the process ignores. 0 or a negated errno.
+int cl_block_signals(const int *signals, int count);
+
 /// Blocks the signals in the calling thread (before it makes others, which inherit it) and makes a descriptor that
 /// they are read from: signalfd(2), close-on-exec and non-blocking. A descriptor, or a negated errno.
 int cl_signal_descriptor(const int *signals, int count);
