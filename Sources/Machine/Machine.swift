@@ -102,8 +102,13 @@ public final class Machine: Sendable {
 
     /// Restarts the guest from its kernel's entry, with no memory plugged; requested sizes stay. A paused machine
     /// stays paused.
+    ///
+    /// - Throws: `MachineError.ended` also where the host could not build the machine again, which ends it.
     public func reset() throws(MachineError) {
-        try call { core in core.reset() }
+        try call { (core) throws(MachineError) in
+            core.reset()
+            guard core.end == nil else { throw .ended }
+        }
     }
 
     /// Presses the power button: a guest that listens to it shuts down.

@@ -52,6 +52,19 @@ import Testing
         #expect(text.hasPrefix("--virtio-mem vm0: size 4096T is too large: the region would begin at 4G, and the "))
     }
 
+    @Test func aKernelThatIsGoneAtAReset() throws {
+        let test = try TestMachine(GuestProgram { $0.spin() })
+        try test.machine.resume()
+        try test.truncateKernel()
+        let error = #expect(throws: MachineError.self) { try test.machine.reset() }
+        #expect(error?.description == "the machine has ended")
+        guard case .failed(let reason) = test.end() else {
+            Issue.record("it did not fail")
+            return
+        }
+        #expect(reason.hasPrefix("reset: ") && reason.contains("kernel"), "\(reason)")
+    }
+
     /// A host that has no KVM, or does not let this user have it.
     @Test func errorsOfTheHostReadAsTheyAre() {
         let error = MachineError.kvm(.device(path: "/dev/kvm", .permissionDenied))

@@ -72,6 +72,11 @@ final class TestMachine {
         return BootSource(kernel: kernel, layout: KernelLayout(entry: GuestProgram.address, segments: [segment]))
     }
 
+    /// Takes the kernel away that the next reset wants to load.
+    func truncateKernel() throws {
+        #expect(ftruncate(kernel.rawValue, 0) == 0)
+    }
+
     /// Makes a slow reader felt after a few KiB.
     static func limitBuffer(of socket: FileDescriptor) {
         var size: CInt = 8192
