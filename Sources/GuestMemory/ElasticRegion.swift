@@ -124,7 +124,13 @@ public final class ElasticRegion {
         precondition(map.plugged(in: blocks) == blocks.count, "not plugged")
         let bytes = self.bytes(of: blocks)
         try changeRuns(by: pluggedNeighbours(of: blocks) - 1) { () throws(ElasticRegionError) in
-            try protect(bytes, .inaccessible)
+            do throws(ElasticRegionError) {
+                try protect(bytes, .inaccessible)
+            } catch {
+                // The host may have got part of the way; the blocks are still the guest's.
+                try? memory.mapping.protect(bytes, .readWrite)
+                throw error
+            }
         }
         map.set(blocks, false)
         discard(blocks)

@@ -19,7 +19,7 @@ public struct VirtioMemDevice: VirtioDevice {
     public private(set) var requestedSize: UInt64
     /// Bytes from the region's start in which blocks may be plugged.
     public private(set) var usableSize: UInt64
-    /// The host's reason why the newest request that it refused could not be done; nil when none was.
+    /// The host's reason why the newest request could not be done; nil when it could.
     public private(set) var refusal: ElasticRegionError?
     public private(set) var configurationGeneration: UInt32 = 0
 
@@ -126,6 +126,7 @@ extension VirtioMemDevice {
             refusal = error
             return .busy
         }
+        refusal = nil
         configurationGeneration &+= 1
         return .acknowledge
     }
@@ -140,6 +141,7 @@ extension VirtioMemDevice {
             refusal = error
             return .busy
         }
+        refusal = nil
         configurationGeneration &+= 1
         return .acknowledge
     }

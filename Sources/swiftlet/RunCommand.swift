@@ -37,7 +37,9 @@ struct RunCommand: ParsableCommand {
         completion: .file())
     var kernel: String?
 
-    @Option(help: ArgumentHelp("The guest's initial RAM disk. (default: none beside --kernel)", valueName: "path"), completion: .file())
+    @Option(
+        help: ArgumentHelp("The guest's initial RAM disk. (default: none beside --kernel)", valueName: "path"),
+        completion: .file())
     var initrd: String?
 
     @OptionGroup var machine: MachineOptions
@@ -67,9 +69,6 @@ struct RunCommand: ParsableCommand {
         let vmm = try VMMProgram()
         let files = try BootFiles(kernel: kernel, initialRAMDisk: initrd, memory: machine.memory)
         try KVMDevice.check()
-        if let problem = KVMDevice.warning(on: HostProcessor()) {
-            complain("warning: \(problem)")
-        }
         // From here on it is the guest's process that is told to end: it cleans up.
         deferTermination()
         let serial = try SerialEnd(opening: serialOption, apartFrom: files.sources)
@@ -78,6 +77,9 @@ struct RunCommand: ParsableCommand {
         let request = LaunchRequest(
             machine: machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk, serial: serial.channel,
             monitor: monitor.channel)
+        if let problem = KVMDevice.warning(on: HostProcessor()) {
+            complain("warning: \(problem)")
+        }
         let error = vmm.become(request, keeping: files.descriptors + serial.descriptors + monitor.descriptors)
         monitor.removeSocket()
         throw error

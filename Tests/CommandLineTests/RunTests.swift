@@ -100,12 +100,27 @@ struct RunTests {
         #expect(outcome.descriptors.count == 2)
     }
 
-    @Test func aLogFileBeginsAnewWithEachRun() throws {
+    /// It is the VMM that begins the log anew, when nothing can be refused any more.
+    @Test func aLogFileKeepsWhatItHoldsUntilTheGuestStarts() throws {
         let kernel = try installation.makeKernel()
         let log = try installation.write("log", Array("old".utf8))
         let outcome = try installation.swiftlet("run", "--kernel", kernel, "--serial", "file:log")
         #expect(outcome.status == 0)
-        #expect(FileManager.default.contents(atPath: log) == Data())
+        let refused = try installation.swiftlet(
+            "run", "--kernel", kernel, "--serial", "file:log", "--monitor", "unix:no/dir")
+        #expect(refused.status == 1)
+        #expect(FileManager.default.contents(atPath: log) == Data("old".utf8))
+    }
+
+    @Test func aGuestsOwnKernelIsNoLogFile() throws {
+        let kernel = try installation.makeKernel()
+        let before = FileManager.default.contents(atPath: kernel)
+        let outcome = try installation.swiftlet("run", "--kernel", kernel, "--serial", "file:\(kernel)")
+        #expect(outcome.status == 1)
+        #expect(
+            outcome.errors
+                == "swiftlet: --serial file:\(kernel): the guest boots from this file; give another one\n")
+        #expect(FileManager.default.contents(atPath: kernel) == before)
     }
 
     @Test func theCommandLineCanBeVerboseOrEmpty() throws {
