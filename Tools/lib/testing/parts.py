@@ -88,6 +88,10 @@ class Command(Part):
 
     def attempt(self, report, log):
         status = run_command(self.command, log, self.limit)
+        if status == HOST_FAILED:
+            report.note_host_failure(self.name, tail(log))
+            report.say(f"{self.name}: once more, in another host")
+            status = run_command(self.command, log, self.limit)
         if status == 0:
             return Outcome(passed=1)
         report.say(tail(log))

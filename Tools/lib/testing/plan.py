@@ -53,7 +53,9 @@ def all_parts():
     guests("full-boot", "the other combinations of kernels and vCPUs", "EndToEnd.FullBootTests", seconds=100, **full)
     guests("full-memory", "memory, with the other kernels", "EndToEnd.FullMemoryTests", seconds=250, **full)
     guests("full-reset", "ten resets, with the other kernel", "EndToEnd.FullResetTests", seconds=150, **full)
-    parts.append(Command("demo", "the demonstration", ["Tools/demo"], 300, 1500, is_full=True, release=True, images=True))
+    needs = {"is_full": True, "release": True, "images": True}
+    parts.append(Command("demo", "the demonstration", ["Tools/demo"], 100, 1500, **needs))
+    parts.append(Command("bench-boot", "no worse than QEMU at a boot", ["Tools/bench-boot"], 200, 2400, **needs))
     return parts
 
 
