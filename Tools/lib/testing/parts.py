@@ -13,6 +13,9 @@ from .swift_events import read_outcome
 
 # Of kvm-host, when there was no host or it broke.
 HOST_FAILED = 125
+# Hosts that a part may have before it fails: the emulation stands still now and then, whatever runs in it. Each that
+# fails is said and counted, and what failed in it before is not tried again.
+HOSTS = 3
 # Of timeout(1).
 TIMED_OUT = 124
 BUNDLE = ".build/debug/swiftletPackageTests.xctest"
@@ -87,11 +90,13 @@ class Command(Part):
         self.needs_images = needs.get("images", False)
 
     def attempt(self, report, log):
-        status = run_command(self.command, log, self.limit)
-        if status == HOST_FAILED:
-            report.note_host_failure(self.name, tail(log))
-            report.say(f"{self.name}: once more, in another host")
+        for number in range(HOSTS):
+            if number:
+                report.say(f"{self.name}: once more, in another host")
             status = run_command(self.command, log, self.limit)
+            if status != HOST_FAILED:
+                break
+            report.note_host_failure(self.name, tail(log))
         if status == 0:
             return Outcome(passed=1)
         report.say(tail(log))
@@ -110,15 +115,14 @@ class ToolTest(Part):
         super().__init__(os.path.basename(path), f"self test of a tool ({path})", seconds, limit)
 
     def attempt(self, report, log):
-        last = ""
-
-        def remember(line):
-            nonlocal last
-            last = line or last
-            if line.startswith("FAIL"):
-                report.say(f"{self.name}: {line}")
-
-        status = run_command([self.path], log, self.limit, on_line=remember)
+        for number in range(HOSTS):
+            if number:
+                report.say(f"{self.name}: once more, in another host")
+            status, lines = self.run_script(report, log)
+            if status != HOST_FAILED or any(line.startswith("FAIL") for line in lines):
+                break
+            report.note_host_failure(self.name, tail(log))
+        last = next((line for line in reversed(lines) if line), "")
         counts = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", last)
         outcome = Outcome(*map(int, counts.groups())) if counts else Outcome()
         if status == TIMED_OUT:
@@ -128,6 +132,17 @@ class ToolTest(Part):
         if outcome.breakdown:
             report.say(tail(log))
         return outcome
+
+    def run_script(self, report, log):
+        """Returns the script's status and its lines; what failed is shown at once."""
+        lines = []
+
+        def follow(line):
+            lines.append(line)
+            if line.startswith("FAIL"):
+                report.say(f"{self.name}: {line}")
+
+        return run_command([self.path], log, self.limit, on_line=follow), lines
 
 
 class SwiftTests(Part):
@@ -189,7 +204,9 @@ class GuestTests(SwiftTests):
         self.may_skip = False
 
     def attempt(self, report, log):
-        for attempt in (1, 2):
+        for number in range(HOSTS):
+            if number:
+                report.say(f"{self.name}: once more, in another host")
             directory = tempfile.mkdtemp(prefix=f"swiftlet-test-{self.name}-")
             try:
                 environment = {
@@ -201,8 +218,6 @@ class GuestTests(SwiftTests):
                 return outcome
             # What passed in a host that broke has to pass again; had something failed, it would not be tried again.
             report.note_host_failure(self.name, tail(log))
-            if attempt == 1:
-                report.say(f"{self.name}: once more, in another host")
         return self.skip(report, log)
 
     def skip(self, report, log):
