@@ -8,15 +8,9 @@ extension CPUID {
         guest.addTopologyLeaf(layout)
         let apicID = layout.apicID(of: vcpu)
         let isAMD = isAMD
-        let hasExtendedTopology = isAMD && entry(0x8000_001E) != nil
         for index in guest.entries.indices {
             guest.entries[index].adapt(
                 apicID: apicID, layout: layout, isAMD: isAMD, hasDeadlineTimer: hasDeadlineTimer)
-            if hasExtendedTopology && guest.entries[index].leaf == 0x8000_0001 {
-                // TopologyExtensions: without it Linux does not look for an AMD processor's threads. It only stands
-                // for leaves, which are all there, whatever the host has.
-                guest.entries[index].ecx.set(bit: 22, true)
-            }
         }
         return guest
     }
