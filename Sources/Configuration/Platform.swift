@@ -36,8 +36,6 @@ public enum Platform {
     public static let resetPort: UInt16 = 0x602
     /// What the reset register wants to be written.
     public static let resetValue: UInt8 = 1
-    /// The first byte that the guest's init writes to this port marks the end of the boot.
-    public static let initMarkerPort: UInt16 = 0xe9
     /// Where Linux jumps for a BIOS reboot: a stub there writes the reset register.
     public static let rebootStubAddress: UInt64 = 0xf_fff0
 

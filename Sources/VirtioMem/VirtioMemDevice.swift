@@ -120,41 +120,34 @@ extension VirtioMemDevice {
         guard region.pluggedSize + UInt64(blocks.count) * region.blockSize <= requestedSize else {
             return .negativeAcknowledge
         }
-        do throws(ElasticRegionError) {
-            try region.plug(blocks)
-        } catch {
-            refusal = error
-            return .busy
-        }
-        refusal = nil
-        configurationGeneration &+= 1
-        return .acknowledge
+        return change { [region] () throws(ElasticRegionError) in try region.plug(blocks) }
     }
 
     private mutating func unplug(_ range: VirtioMemBlockRange) -> VirtioMemResponse {
         guard let blocks = blocks(range), region.pluggedBlocks(in: blocks) == blocks.count else {
             return .error
         }
+        return change { [region] () throws(ElasticRegionError) in try region.unplug(blocks) }
+    }
+
+    private mutating func unplugAll() -> VirtioMemResponse {
+        let response = change { [region] () throws(ElasticRegionError) in try region.unplugAll() }
+        if response == .acknowledge {
+            shrinkUsableRegion()
+        }
+        return response
+    }
+
+    /// Changes what is plugged; where the host refuses, the guest is told to try again later.
+    private mutating func change(_ body: () throws(ElasticRegionError) -> Void) -> VirtioMemResponse {
         do throws(ElasticRegionError) {
-            try region.unplug(blocks)
+            try body()
         } catch {
             refusal = error
             return .busy
         }
         refusal = nil
         configurationGeneration &+= 1
-        return .acknowledge
-    }
-
-    private mutating func unplugAll() -> VirtioMemResponse {
-        do throws(ElasticRegionError) {
-            try region.unplugAll()
-        } catch {
-            refusal = error
-            return .busy
-        }
-        configurationGeneration &+= 1
-        shrinkUsableRegion()
         return .acknowledge
     }
 

@@ -19,10 +19,8 @@ static const unsigned long CL_KVM_SET_USER_MEMORY_REGION = KVM_SET_USER_MEMORY_R
 static const unsigned long CL_KVM_SET_TSS_ADDR = KVM_SET_TSS_ADDR;
 static const unsigned long CL_KVM_SET_IDENTITY_MAP_ADDR = KVM_SET_IDENTITY_MAP_ADDR;
 static const unsigned long CL_KVM_CREATE_IRQCHIP = KVM_CREATE_IRQCHIP;
-static const unsigned long CL_KVM_IRQ_LINE = KVM_IRQ_LINE;
 static const unsigned long CL_KVM_IRQFD = KVM_IRQFD;
 static const unsigned long CL_KVM_IOEVENTFD = KVM_IOEVENTFD;
-static const unsigned long CL_KVM_ENABLE_CAP = KVM_ENABLE_CAP;
 static const unsigned long CL_KVM_KVMCLOCK_CTRL = KVM_KVMCLOCK_CTRL;
 static const unsigned long CL_KVM_RUN = KVM_RUN;
 static const unsigned long CL_KVM_GET_REGS = KVM_GET_REGS;
@@ -31,10 +29,6 @@ static const unsigned long CL_KVM_GET_SREGS = KVM_GET_SREGS;
 static const unsigned long CL_KVM_SET_SREGS = KVM_SET_SREGS;
 static const unsigned long CL_KVM_SET_MSRS = KVM_SET_MSRS;
 static const unsigned long CL_KVM_SET_CPUID2 = KVM_SET_CPUID2;
-static const unsigned long CL_KVM_GET_MP_STATE = KVM_GET_MP_STATE;
-static const unsigned long CL_KVM_SET_MP_STATE = KVM_SET_MP_STATE;
-static const unsigned long CL_KVM_GET_LAPIC = KVM_GET_LAPIC;
-static const unsigned long CL_KVM_SET_LAPIC = KVM_SET_LAPIC;
 
 /// The host processor's answer to CPUID with this leaf in EAX and 0 in ECX.
 static inline struct kvm_cpuid_entry2 cl_host_cpuid(uint32_t leaf) {
