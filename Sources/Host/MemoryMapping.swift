@@ -18,13 +18,14 @@ import SystemPackage
     public enum Protection: Sendable {
         /// Any access faults.
         case inaccessible
-        case readOnly
+        /// It reads as zero, and takes no memory; a write faults.
+        case zeroes
         case readWrite
 
         fileprivate var flags: CInt {
             switch self {
             case .inaccessible: PROT_NONE
-            case .readOnly: PROT_READ
+            case .zeroes: PROT_READ
             case .readWrite: PROT_READ | PROT_WRITE
             }
         }
@@ -91,6 +92,25 @@ import SystemPackage
         if result < 0 {
             throw SystemCallError("madvise", Errno(rawValue: -result), subject: "MADV_DONTNEED")
         }
+    }
+
+    /// Takes memory from the host for all of an accessible part (`MADV_POPULATE_WRITE`).
+    public func populate(_ range: Range<UInt64>) throws(SystemCallError) {
+        let result = unsafe cl_madvise(pointer(to: range), Int(range.upperBound - range.lowerBound), 23)
+        if result < 0 {
+            throw SystemCallError("madvise", Errno(rawValue: -result), subject: "MADV_POPULATE_WRITE")
+        }
+    }
+
+    /// Lets parts that get a protection of their own later be joined again: with one page populated before, all of
+    /// them share one anonymous VMA root, and giving everything the same protection leaves a single mapping behind.
+    ///
+    /// - Throws: `SystemCallError` where the first page is not accessible, or no memory is left.
+    public func joinLaterParts() throws(SystemCallError) {
+        try protect(0..<hostPageSize, .readWrite)
+        try touch(0)
+        // All of it: the host may have given a huge page.
+        try discard(0..<size)
     }
 
     /// Writes zero to the first byte of a page, which populates it. Needs the handlers of SIGSEGV and SIGBUS that accesses

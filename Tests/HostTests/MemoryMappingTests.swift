@@ -56,7 +56,7 @@ import Testing
     @Test func protectionHoldsForThePartAlone() throws {
         let mapping = try MemoryMapping(anonymous: 4 * hostPageSize)
         try mapping.protect(hostPageSize..<2 * hostPageSize, .inaccessible)
-        try mapping.protect(2 * hostPageSize..<3 * hostPageSize, .readOnly)
+        try mapping.protect(2 * hostPageSize..<3 * hostPageSize, .zeroes)
         try mapping.touch(0)
         try mapping.touch(3 * hostPageSize)
         for page in [1, 2] as [UInt64] {

@@ -1,0 +1,80 @@
+import Host
+
+/// Whether what the region believes is what the host has.
+extension ElasticRegion {
+    /// Compares block map, memory slots, protection and resident memory. It looks at each page, so it takes its time.
+    ///
+    /// - Parameter blocks: those to look at; nil for all.
+    /// - Returns: what disagrees, in words; empty when all is well. What a failed host call has left to be done is not
+    ///   counted, as long as `maintain()` knows of it.
+    /// - Throws: `SystemCallError` where the host does not tell.
+    public func inconsistencies(in blocks: Range<Int>? = nil) throws(SystemCallError) -> [String] {
+        let blocks = blocks ?? 0..<map.count
+        return try slotProblems(in: blocks) + protectionProblems(in: blocks) + residenceProblems(in: blocks)
+    }
+
+    /// Compares after an operation, in debug builds.
+    func checkInDebugBuilds(_ blocks: Range<Int>) {
+        #if DEBUG
+            // With the neighbours: an operation must leave them alone.
+            let area = max(0, blocks.lowerBound - 1)..<min(map.count, blocks.upperBound + 1)
+            guard let problems = try? inconsistencies(in: area) else { return }
+            precondition(problems.isEmpty, "\(memory.name): " + problems.joined(separator: "; "))
+        #endif
+    }
+
+    private func slotProblems(in blocks: Range<Int>) -> [String] {
+        guard !blocks.isEmpty else { return [] }
+        var problems: [String] = []
+        for index in slotTable.indices(of: bytes(of: blocks)) {
+            let range = slotTable.range(of: index)
+            let plugged =
+                UInt64(map.plugged(in: Int(range.lowerBound / blockSize)..<Int(range.upperBound / blockSize)))
+                * blockSize
+            if plugged != slotTable.pluggedSize(of: index) {
+                problems.append("slot \(index) counts \(slotTable.pluggedSize(of: index)) plugged bytes of \(plugged)")
+            }
+            if slots != nil, plugged > 0, !slotTable.isLive(index) {
+                problems.append("slot \(index) has plugged blocks, but is not live")
+            }
+            if slots != nil, range.lowerBound < readableSize, !slotTable.isLive(index) {
+                problems.append("slot \(index) is to be readable, but is not live")
+            }
+        }
+        return problems
+    }
+
+    private func protectionProblems(in blocks: Range<Int>) throws(SystemCallError) -> [String] {
+        var problems: [String] = []
+        for run in try host.protections(of: bytes(of: blocks)) {
+            let first = Int(run.range.lowerBound / blockSize)
+            let end = Int((run.range.upperBound + blockSize - 1) / blockSize)
+            for block in first..<end where !unrestored.contains(where: { $0.contains(block) }) {
+                let expected: MemoryMapping.Protection =
+                    map[block] ? .readWrite : UInt64(block) * blockSize < readableSize ? .zeroes : .inaccessible
+                if run.protection != expected {
+                    problems.append("block \(block) is \(run.protection.map { "\($0)" } ?? "odd"), not \(expected)")
+                }
+            }
+        }
+        return problems
+    }
+
+    private func residenceProblems(in blocks: Range<Int>) throws(SystemCallError) -> [String] {
+        var problems: [String] = []
+        var next = blocks.lowerBound
+        while next < blocks.upperBound {
+            let run = (map.nextPlugged(from: next) ?? blocks.upperBound..<blocks.upperBound).clamped(to: blocks)
+            if next < run.lowerBound, !undiscarded.contains(where: { $0.overlaps(next..<run.lowerBound) }),
+                UInt64(next) * blockSize >= readableSize
+            {
+                let resident = try host.residentSize(of: bytes(of: next..<run.lowerBound))
+                if resident > 0 {
+                    problems.append("unplugged blocks \(next)..<\(run.lowerBound) have \(resident) resident bytes")
+                }
+            }
+            next = run.upperBound
+        }
+        return problems
+    }
+}

@@ -1,0 +1,70 @@
+import Host
+
+/// What the guest and the VMM may do with which bytes.
+extension ElasticRegion {
+    /// Lets unplugged blocks of the region's first bytes be read, as zeroes that take no memory, or takes that back:
+    /// for a driver that was not told that they are inaccessible (virtio specification, 5.15.6.1: device requirements
+    /// without VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE). They can't be written either way.
+    ///
+    /// - Parameter size: bytes, a multiple of the block size; 0 for none.
+    /// - Throws: `ElasticRegionError` where the host can't do it now; nothing has changed then.
+    public func setReadableWhenUnplugged(_ size: UInt64) throws(ElasticRegionError) {
+        precondition(size <= memory.size && size % blockSize == 0, "not blocks of the region")
+        guard size != readableSize else { return }
+        let previous = readableSize
+        let changed = Int(min(size, previous) / blockSize)..<Int(max(size, previous) / blockSize)
+        defer { checkInDebugBuilds(changed) }
+        readableSize = size
+        do throws(ElasticRegionError) {
+            try protectByMap(changed)
+            if size > 0 {
+                try makeSlotsLive(for: 0..<size)
+            }
+        } catch {
+            readableSize = previous
+            restoreProtection(of: changed)
+            throw error
+        }
+        slotTable.keep(size)
+    }
+
+    /// Makes bytes inaccessible, or readable as zeroes where unplugged blocks are.
+    func hide(_ bytes: Range<UInt64>) throws(SystemCallError) {
+        let border = min(max(readableSize, bytes.lowerBound), bytes.upperBound)
+        if bytes.lowerBound < border {
+            try host.protect(bytes.lowerBound..<border, .zeroes)
+        }
+        if border < bytes.upperBound {
+            try host.protect(border..<bytes.upperBound, .inaccessible)
+        }
+    }
+
+    /// Gives blocks the protection that they should have by now, after a failure. Where that fails too, it is tried
+    /// again later.
+    func restoreProtection(of blocks: Range<Int>) {
+        do {
+            try protectByMap(blocks)
+        } catch {
+            unrestored.append(blocks)
+        }
+    }
+
+    /// Protects each run of plugged blocks, and each gap.
+    private func protectByMap(_ blocks: Range<Int>) throws(ElasticRegionError) {
+        do throws(SystemCallError) {
+            var next = blocks.lowerBound
+            while next < blocks.upperBound {
+                let run = (map.nextPlugged(from: next) ?? blocks.upperBound..<blocks.upperBound).clamped(to: blocks)
+                if next < run.lowerBound {
+                    try hide(bytes(of: next..<run.lowerBound))
+                }
+                if !run.isEmpty {
+                    try host.protect(bytes(of: run), .readWrite)
+                }
+                next = run.upperBound
+            }
+        } catch {
+            throw .host(error)
+        }
+    }
+}
