@@ -62,18 +62,13 @@ extension ElasticRegion {
 
     private func residenceProblems(in blocks: Range<Int>) throws(SystemCallError) -> [String] {
         var problems: [String] = []
-        var next = blocks.lowerBound
-        while next < blocks.upperBound {
-            let run = (map.nextPlugged(from: next) ?? blocks.upperBound..<blocks.upperBound).clamped(to: blocks)
-            if next < run.lowerBound, !undiscarded.contains(where: { $0.overlaps(next..<run.lowerBound) }),
-                UInt64(next) * blockSize >= readableSize
-            {
-                let resident = try host.residentSize(of: bytes(of: next..<run.lowerBound))
-                if resident > 0 {
-                    problems.append("unplugged blocks \(next)..<\(run.lowerBound) have \(resident) resident bytes")
-                }
+        for gap in unpluggedRuns(in: blocks) where !undiscarded.contains(where: { $0.overlaps(gap) }) {
+            // Zeroes that were read are entries in page tables, which count as resident.
+            guard UInt64(gap.lowerBound) * blockSize >= readableSize else { continue }
+            let resident = try host.residentSize(of: bytes(of: gap))
+            if resident > 0 {
+                problems.append("unplugged blocks \(gap) have \(resident) resident bytes")
             }
-            next = run.upperBound
         }
         return problems
     }

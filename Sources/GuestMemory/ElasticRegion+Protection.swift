@@ -23,9 +23,20 @@ extension ElasticRegion {
         } catch {
             readableSize = previous
             restoreProtection(of: changed)
+            discardUnplugged(in: changed)
             throw error
         }
         slotTable.keep(size)
+        if size < previous {
+            discardUnplugged(in: changed)
+        }
+    }
+
+    /// What was read as zero has left entries in page tables.
+    private func discardUnplugged(in blocks: Range<Int>) {
+        for gap in unpluggedRuns(in: blocks) {
+            discard(gap)
+        }
     }
 
     /// Makes bytes inaccessible, or readable as zeroes where unplugged blocks are.
@@ -52,19 +63,36 @@ extension ElasticRegion {
     /// Protects each run of plugged blocks, and each gap.
     private func protectByMap(_ blocks: Range<Int>) throws(ElasticRegionError) {
         do throws(SystemCallError) {
-            var next = blocks.lowerBound
-            while next < blocks.upperBound {
-                let run = (map.nextPlugged(from: next) ?? blocks.upperBound..<blocks.upperBound).clamped(to: blocks)
-                if next < run.lowerBound {
-                    try hide(bytes(of: next..<run.lowerBound))
-                }
-                if !run.isEmpty {
-                    try host.protect(bytes(of: run), .readWrite)
-                }
-                next = run.upperBound
+            for run in pluggedRuns(in: blocks) {
+                try host.protect(bytes(of: run), .readWrite)
+            }
+            for gap in unpluggedRuns(in: blocks) {
+                try hide(bytes(of: gap))
             }
         } catch {
             throw .host(error)
+        }
+    }
+
+    /// The runs of plugged blocks in a range.
+    func pluggedRuns(in blocks: Range<Int>) -> some Sequence<Range<Int>> {
+        sequence(state: blocks.lowerBound) { [map] next in
+            guard let run = map.nextPlugged(from: next), run.lowerBound < blocks.upperBound else { return nil }
+            next = run.upperBound
+            return run.clamped(to: blocks)
+        }
+    }
+
+    /// The runs of unplugged blocks in a range.
+    func unpluggedRuns(in blocks: Range<Int>) -> some Sequence<Range<Int>> {
+        sequence(state: blocks.lowerBound) { [map] next in
+            while next < blocks.upperBound {
+                let run = map.nextPlugged(from: next) ?? blocks.upperBound..<blocks.upperBound
+                let gap = (next..<max(next, run.lowerBound)).clamped(to: blocks)
+                next = max(run.upperBound, blocks.lowerBound + 1)
+                if !gap.isEmpty { return gap }
+            }
+            return nil
         }
     }
 }
