@@ -76,20 +76,24 @@ let package = Package(
             dependencies: ["Configuration", "KernelImage", "KernelLayout", "Host", system, argumentParser],
             swiftSettings: strict, linkerSettings: staticExecutable),
 
+        // What several of the tests need.
+        .target(
+            name: "TestSupport", dependencies: ["GuestMemory", "Host", system], path: "Tests/TestSupport",
+            swiftSettings: [.treatAllWarnings(as: .error)]),
         tests("HostTests", ["Host", "CLinux", system]),
-        tests("GuestMemoryTests", ["GuestMemory", "Host"]),
+        tests("GuestMemoryTests", ["GuestMemory", "Host", "TestSupport"]),
         tests("KVMTests", ["KVM", "Host", system]),
-        tests("VirtioTests", ["Virtio", "GuestMemory"]),
-        tests("VirtioMemTests", ["VirtioMem", "Virtio", "GuestMemory", "Host"]),
-        tests("DevicesTests", ["Devices", "Virtio", "GuestMemory", "Host"]),
+        tests("VirtioTests", ["Virtio", "GuestMemory", "TestSupport"]),
+        tests("VirtioMemTests", ["VirtioMem", "Virtio", "GuestMemory", "Host", "TestSupport"]),
+        tests("DevicesTests", ["Devices", "Virtio", "GuestMemory", "Host", "TestSupport"]),
         tests("KernelImageTests", ["KernelImage", "KernelLayout", "ELF", "Decompression", "Host", system]),
-        tests("LinuxBootTests", ["LinuxBoot", "KernelLayout", "GuestMemory"]),
+        tests("LinuxBootTests", ["LinuxBoot", "KernelLayout", "GuestMemory", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "KernelLayout"]),
         tests(
             "MachineTests",
             [
                 "Machine", "Monitor", "Configuration", "LinuxBoot", "KernelLayout", "Devices", "VirtioMem", "Virtio",
-                "GuestMemory", "KVM", "Host", system,
+                "GuestMemory", "KVM", "Host", "TestSupport", system,
             ]),
         tests("CommandLineTests", ["Configuration", "Host"]),
         tests("EndToEnd", ["Host", "Configuration", "KernelImage", "KernelLayout"]),

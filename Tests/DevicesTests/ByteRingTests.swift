@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Devices
@@ -6,7 +7,7 @@ import Testing
     /// Against an array that does the same.
     @Test(arguments: [1, 16, 1023, 1024, 1025, 5000])
     func behavesAsAQueue(capacity: Int) {
-        var random = SplitMix(state: UInt64(capacity))
+        var random = SeededGenerator(seed: UInt64(capacity))
         var ring = ByteRing(capacity: capacity)
         var model: [UInt8] = []
         for _ in 0..<500 {

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Devices
@@ -6,7 +7,7 @@ import Testing
 @Suite struct SerialFuzzTests {
     @Test(arguments: 0..<40 as Range<UInt64>)
     func randomAccessesKeepTheInvariants(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         var serial = SerialFixture(outputLimit: 64 + Int(random.next() % 300))
         for step in 0..<5000 {
             let before = serial.port.pending
@@ -37,7 +38,7 @@ import Testing
     /// Whatever was done before, a driver that starts anew as Linux's does gets its bytes through both ways.
     @Test(arguments: 0..<20 as Range<UInt64>)
     func aDriverCanAlwaysStartAnew(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         var serial = SerialFixture()
         for _ in 0..<500 {
             serial.port.writeRegister(
@@ -60,18 +61,5 @@ import Testing
         #expect(serial.send([66]) == 1)
         #expect(serial.newPulses() == 1)
         #expect(serial.port.readRegister(at: 0) == 66)
-    }
-}
-
-/// A small generator of numbers that repeats with its seed.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
     }
 }

@@ -1,38 +1,14 @@
 import Host
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import GuestMemory
 
-/// Slots that only remember what is live, and fail when they are told to.
-final class FakeSlots: MemorySlots, @unchecked Sendable {
-    // Sendable: each test uses its own on one thread.
-
-    private(set) var live: [SlotNumber: Range<UInt64>] = [:]
-    var failure: MemorySlotError?
-    private var next: SlotNumber = 0
-
-    func addSlot(in region: GuestMemoryRegion, offset: UInt64, size: UInt64) throws(MemorySlotError) -> SlotNumber {
-        if let failure { throw failure }
-        next += 1
-        live[next] = offset..<offset + size
-        return next
-    }
-
-    func removeSlot(_ number: SlotNumber) throws(MemorySlotError) {
-        if let failure { throw failure }
-        live[number] = nil
-    }
-
-    var ranges: [Range<UInt64>] {
-        live.values.sorted { $0.lowerBound < $1.lowerBound }
-    }
-}
-
 @Suite struct ElasticRegionTests {
     private static let start: UInt64 = 0x1_0000_0000
     private static let mebibyte: UInt64 = 1 << 20
-    private let slots = FakeSlots()
+    private let slots = FakeMemorySlots()
     private let region: ElasticRegion
     private let memory: GuestMemory
 

@@ -1,4 +1,5 @@
 import KernelLayout
+import TestSupport
 import Testing
 
 @testable import LinuxBoot
@@ -21,7 +22,7 @@ import Testing
 
     @Test(arguments: 0..<20 as Range<UInt64>)
     func placesFitOrTheMistakeIsNamed(seed: UInt64) {
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         let sample = LinuxBoot.sample()
         var placed = 0
         for step in 0..<500 {
@@ -63,21 +64,5 @@ import Testing
             }
         }
         #expect(placed > 0)
-    }
-}
-
-/// Numbers that repeat with their seed (xorshift).
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    init(state: UInt64) {
-        self.state = state &* 0x9e37_79b9_7f4a_7c15 | 1
-    }
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state &* 0x2545_f491_4f6c_dd1d
     }
 }

@@ -1,5 +1,6 @@
 import Configuration
 import Host
+import TestSupport
 import Testing
 import VirtioMem
 

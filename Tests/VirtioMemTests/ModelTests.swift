@@ -1,5 +1,6 @@
 import GuestMemory
 import Host
+import TestSupport
 import Testing
 import Virtio
 
@@ -254,12 +255,7 @@ private final class DeviceAndModel {
     }
 
     private func start() {
-        let setup = RequestDriver.setup
-        for (offset, value) in [
-            (0x70, 1), (0x70, 3), (0x24, 0), (0x20, 2), (0x24, 1), (0x20, 1), (0x70, 11), (0x30, 0),
-            (0x38, UInt64(setup.size)), (0x80, setup.descriptorTable), (0x90, setup.availableRing),
-            (0xA0, setup.usedRing), (0x44, 1), (0x70, 15),
-        ] as [(UInt64, UInt64)] {
+        for (offset, value) in RequestDriver.startSequence {
             setRegister(offset, value)
         }
     }

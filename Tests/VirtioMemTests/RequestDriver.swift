@@ -7,6 +7,12 @@ import Virtio
 final class RequestDriver {
     static let setup = QueueSetup(
         size: 64, descriptorTable: 0x10_0000, availableRing: 0x11_0000, usedRing: 0x12_0000)
+    /// Registers and what is written to them, until the device works.
+    static let startSequence: [(offset: UInt64, value: UInt64)] = [
+        (0x70, 1), (0x70, 3), (0x24, 0), (0x20, 2), (0x24, 1), (0x20, 1), (0x70, 11), (0x30, 0),
+        (0x38, UInt64(setup.size)), (0x80, setup.descriptorTable), (0x90, setup.availableRing),
+        (0xA0, setup.usedRing), (0x44, 1), (0x70, 15),
+    ]
     private static let requestAddress: UInt64 = 0x13_0000
     private static let responseAddress: UInt64 = 0x14_0000
 

@@ -1,4 +1,5 @@
 import GuestMemory
+import TestSupport
 import Testing
 
 @testable import Virtio

@@ -1,15 +1,15 @@
 import Host
 import SystemPackage
 
-@testable import GuestMemory
+import GuestMemory
 
 /// The host calls of a region, one of which fails: all calls are numbered, those for memory and those for slots
 /// together.
-final class FaultyHost: HostMemory, MemorySlots, @unchecked Sendable {
+package final class FaultyHost: HostMemory, MemorySlots, @unchecked Sendable {
     // Sendable: each test uses its own on one thread.
 
     /// What a call that fails has done by then.
-    enum Progress: CaseIterable {
+    package enum Progress: CaseIterable {
         case nothing
         /// The first half of the range.
         case half
@@ -17,50 +17,58 @@ final class FaultyHost: HostMemory, MemorySlots, @unchecked Sendable {
     }
 
     /// Which calls fail, and how.
-    struct Fault {
-        var calls: Range<Int>
-        var errno: Errno
-        var progress = Progress.nothing
+    package struct Fault {
+        package var calls: Range<Int>
+        package var errno: Errno
+        package var progress: Progress
+
+        package init(calls: Range<Int>, errno: Errno, progress: Progress = .nothing) {
+            self.calls = calls
+            self.errno = errno
+            self.progress = progress
+        }
     }
 
     private let region: GuestMemoryRegion
-    private(set) var calls = 0
-    var fault: Fault?
-    private(set) var live: [SlotNumber: Range<UInt64>] = [:]
+    package private(set) var calls = 0
+    package var fault: Fault?
+    package private(set) var live: [SlotNumber: Range<UInt64>] = [:]
     private var nextSlot: SlotNumber = 0
 
-    init(_ region: GuestMemoryRegion) {
+    package init(_ region: GuestMemoryRegion) {
         self.region = region
     }
 
-    func protect(_ range: Range<UInt64>, _ protection: MemoryMapping.Protection) throws(SystemCallError) {
+    package func protect(_ range: Range<UInt64>, _ protection: MemoryMapping.Protection) throws(SystemCallError) {
         try call("mprotect", range) { (range) throws(SystemCallError) in try region.protect(range, protection) }
     }
 
-    func discard(_ range: Range<UInt64>) throws(SystemCallError) {
+    package func discard(_ range: Range<UInt64>) throws(SystemCallError) {
         try call("madvise", range) { (range) throws(SystemCallError) in try region.discard(range) }
     }
 
-    func populate(_ range: Range<UInt64>) throws(SystemCallError) {
+    package func populate(_ range: Range<UInt64>) throws(SystemCallError) {
         try call("madvise", range) { (range) throws(SystemCallError) in try region.populate(range) }
     }
 
-    func protections(of range: Range<UInt64>) throws(SystemCallError) -> [MemoryMapping.ProtectionRun] {
+    package func protections(of range: Range<UInt64>) throws(SystemCallError) -> [MemoryMapping.ProtectionRun] {
         try region.protections(of: range)
     }
 
-    func residentSize(of range: Range<UInt64>) throws(SystemCallError) -> UInt64 {
+    package func residentSize(of range: Range<UInt64>) throws(SystemCallError) -> UInt64 {
         try region.residentSize(of: range)
     }
 
-    func addSlot(in region: GuestMemoryRegion, offset: UInt64, size: UInt64) throws(MemorySlotError) -> SlotNumber {
+    package func addSlot(in region: GuestMemoryRegion, offset: UInt64, size: UInt64) throws(MemorySlotError)
+        -> SlotNumber
+    {
         try callSlots()
         nextSlot += 1
         live[nextSlot] = offset..<offset + size
         return nextSlot
     }
 
-    func removeSlot(_ number: SlotNumber) throws(MemorySlotError) {
+    package func removeSlot(_ number: SlotNumber) throws(MemorySlotError) {
         try callSlots()
         live[number] = nil
     }

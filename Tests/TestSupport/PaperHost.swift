@@ -4,24 +4,24 @@ import SystemPackage
 
 /// The host's side of a region on paper: protections and resident memory by block, and calls that fail when they are
 /// told to. A million operations are quick that way.
-final class PaperHost: HostMemory, @unchecked Sendable {
+package final class PaperHost: HostMemory, @unchecked Sendable {
     // Sendable: each test uses its own on one thread.
 
     private let blockSize: UInt64
     private var protections: [MemoryMapping.Protection]
     private var isResident: [Bool]
     /// The next call of `protect` fails.
-    var failsNextProtect = false
+    package var failsNextProtect = false
     /// Each call of `discard` fails.
-    var failsDiscard = false
+    package var failsDiscard = false
 
-    init(size: UInt64, blockSize: UInt64) {
+    package init(size: UInt64, blockSize: UInt64) {
         self.blockSize = blockSize
         protections = Array(repeating: .readWrite, count: Int(size / blockSize))
         isResident = Array(repeating: false, count: protections.count)
     }
 
-    func protect(_ range: Range<UInt64>, _ protection: MemoryMapping.Protection) throws(SystemCallError) {
+    package func protect(_ range: Range<UInt64>, _ protection: MemoryMapping.Protection) throws(SystemCallError) {
         if failsNextProtect {
             failsNextProtect = false
             throw SystemCallError("mprotect", .noMemory)
@@ -33,16 +33,16 @@ final class PaperHost: HostMemory, @unchecked Sendable {
         }
     }
 
-    func discard(_ range: Range<UInt64>) throws(SystemCallError) {
+    package func discard(_ range: Range<UInt64>) throws(SystemCallError) {
         if failsDiscard { throw SystemCallError("madvise", .noMemory) }
         for block in blocks(range) { isResident[block] = false }
     }
 
-    func populate(_ range: Range<UInt64>) throws(SystemCallError) {
+    package func populate(_ range: Range<UInt64>) throws(SystemCallError) {
         for block in blocks(range) { isResident[block] = true }
     }
 
-    func protections(of range: Range<UInt64>) throws(SystemCallError) -> [MemoryMapping.ProtectionRun] {
+    package func protections(of range: Range<UInt64>) throws(SystemCallError) -> [MemoryMapping.ProtectionRun] {
         var runs: [MemoryMapping.ProtectionRun] = []
         for block in blocks(range) {
             let end = UInt64(block + 1) * blockSize
@@ -55,7 +55,7 @@ final class PaperHost: HostMemory, @unchecked Sendable {
         return runs
     }
 
-    func residentSize(of range: Range<UInt64>) throws(SystemCallError) -> UInt64 {
+    package func residentSize(of range: Range<UInt64>) throws(SystemCallError) -> UInt64 {
         UInt64(blocks(range).count { isResident[$0] }) * blockSize
     }
 
