@@ -15,8 +15,12 @@ extension LaunchRequest {
     public func arguments() -> [String] {
         var arguments = [
             "--name", machine.name, "--cpus", machine.processors.optionText,
-            "--memory", "\(ByteSize(machine.memory))", "--on-reboot", machine.onReboot.rawValue,
+            "--memory", BootMemory(size: machine.memory, backend: machine.memoryBackend).optionText,
+            "--on-reboot", machine.onReboot.rawValue,
         ]
+        if machine.resizeStall != MachineConfiguration.defaultResizeStall {
+            arguments += ["--resize-stall", "\(Milliseconds(machine.resizeStall))"]
+        }
         for node in machine.nodes {
             arguments += ["--numa", node.optionText]
         }
@@ -66,8 +70,9 @@ extension LaunchRequest {
     }
 
     private static let options = [
-        "--name", "--cpus", "--memory", "--on-reboot", "--numa", "--virtio-mem", "--kernel", "--initrd", "--serial",
-        "--monitor", "--cmdline",
+        "--name", "--cpus", "--memory", "--on-reboot", "--resize-stall", "--numa", "--virtio-mem", "--kernel",
+        "--initrd",
+        "--serial", "--monitor", "--cmdline",
     ]
     private static let repeatableOptions: Set = ["--numa", "--virtio-mem"]
 
@@ -80,7 +85,12 @@ extension LaunchRequest {
             machine.processors = try ProcessorTopology(optionText: text)
         }
         if let text = given["--memory"]?.first {
-            machine.memory = try MachineConfiguration.memory(optionText: text)
+            let memory = try BootMemory(optionText: text, isOpened: true)
+            machine.memory = memory.size ?? machine.memory
+            machine.memoryBackend = memory.backend
+        }
+        if let text = given["--resize-stall"]?.first {
+            machine.resizeStall = try MachineConfiguration.resizeStall(optionText: text)
         }
         if let text = given["--on-reboot"]?.first {
             machine.onReboot = try RebootAction(optionText: text)
@@ -92,19 +102,19 @@ extension LaunchRequest {
             machine.nodes.append(try NUMANode(optionText: text))
         }
         for text in given["--virtio-mem"] ?? [] {
-            machine.memoryDevices.append(try MemoryDevice(optionText: text))
+            machine.memoryDevices.append(try MemoryDevice(optionText: text, isOpened: true))
         }
         return machine
     }
 }
 
 extension MachineConfiguration {
-    /// Reads the value of `--memory`, in bytes.
-    public static func memory(optionText text: String) throws(ConfigurationError) -> UInt64 {
+    /// Reads the value of `--resize-stall`, in milliseconds.
+    public static func resizeStall(optionText text: String) throws(ConfigurationError) -> UInt64 {
         do {
-            return try ByteSize(parsing: text).bytes
+            return try Milliseconds(parsing: text).count
         } catch {
-            throw ConfigurationError("--memory", error.description)
+            throw ConfigurationError("--resize-stall", error.description)
         }
     }
 }

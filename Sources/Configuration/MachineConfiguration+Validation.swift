@@ -38,6 +38,13 @@ extension MachineConfiguration {
         guard memory % Platform.bootMemoryUnit == 0 else {
             throw ConfigurationError("--memory \(ByteSize(memory))", "not a multiple of 1M")
         }
+        try memoryBackend.check(option: "--memory \(ByteSize(memory))")
+        guard memory % memoryBackend.pageSize == 0 else {
+            throw ConfigurationError(
+                "--memory \(ByteSize(memory))",
+                "not a multiple of the backend's pages of \(ByteSize(memoryBackend.pageSize))")
+        }
+        try Milliseconds(resizeStall).check(option: "--resize-stall")
         try checkNodes()
         try checkMemoryDevices()
     }
@@ -119,52 +126,9 @@ extension MachineConfiguration {
     }
 }
 
-extension MemoryDevice {
-    /// The smallest block: a host page.
-    static let minimumBlockSize: UInt64 = 4096
-
-    /// How error messages name the device.
-    var option: String { "--virtio-mem \(id)" }
-
-    func check() throws(ConfigurationError) {
-        guard !id.isEmpty, id.utf8.count <= 64, id.utf8.allSatisfy(\.isIdentifierCharacter) else {
-            throw ConfigurationError(
-                "--virtio-mem", "id \"\(id)\" is not made of 1 to 64 letters, digits and the signs - _ .")
-        }
-        guard blockSize >= Self.minimumBlockSize, blockSize.nonzeroBitCount == 1 else {
-            throw ConfigurationError(
-                option,
-                "block-size \(ByteSize(blockSize)) is not a power of two of at least \(ByteSize(Self.minimumBlockSize))"
-            )
-        }
-        guard size > 0 else {
-            throw ConfigurationError(option, "size 0: a region has at least one block of \(ByteSize(blockSize))")
-        }
-        for (name, value) in [("size", size), ("requested-size", requestedSize)] where value % blockSize != 0 {
-            throw ConfigurationError(
-                option, "\(name) \(ByteSize(value)) is not a multiple of the block size \(ByteSize(blockSize))")
-        }
-        guard requestedSize <= size else {
-            throw ConfigurationError(
-                option, "requested-size \(ByteSize(requestedSize)) is more than the size \(ByteSize(size))")
-        }
-    }
-}
-
 extension NUMANode {
     /// How error messages name the node.
     var option: String { "--numa node=\(id)" }
-}
-
-extension UInt8 {
-    fileprivate var isIdentifierCharacter: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
-            true
-        default: false
-        }
-    }
 }
 
 extension Unicode.Scalar {

@@ -9,11 +9,12 @@ struct OptionText {
     ///   - option: name of the option, with its dashes.
     ///   - text: what the user gave for it.
     ///   - keys: all keys that are allowed, in the order in which an error lists them.
+    ///   - hiddenKeys: others that are allowed, and not for users.
     ///   - repeatable: those of them that may be given more than once.
     ///   - rest: a key whose value is the whole remaining text, whatever signs that has.
     init(
-        _ option: String, _ text: some StringProtocol, keys: [String], repeatable: Set<String> = [],
-        rest: String? = nil
+        _ option: String, _ text: some StringProtocol, keys: [String], hiddenKeys: Set<String> = [],
+        repeatable: Set<String> = [], rest: String? = nil
     ) throws(ConfigurationError) {
         self.option = text.isEmpty ? option : "\(option) \(text)"
         self.keys = keys
@@ -32,7 +33,7 @@ struct OptionText {
                 throw problem("\"\(String(word))\" is not of the form key=value")
             }
             let key = String(word[..<sign])
-            guard keys.contains(key) else {
+            guard keys.contains(key) || hiddenKeys.contains(key) else {
                 throw problem("unknown key \"\(key)\"")
             }
             guard values[key] == nil || repeatable.contains(key) else {

@@ -24,7 +24,10 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Boot memory, such as 4G: K, M, G, T or bytes. (default: 512M, or with --numa what its nodes have)",
+            """
+            Boot memory, such as 4G: K, M, G, T or bytes; or size=4G with the keys of a backend (see above). \
+            (default: 512M, or with --numa what its nodes have)
+            """,
             valueName: "size"))
     var memory: String?
 
@@ -38,7 +41,8 @@ struct MachineOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             A virtio-mem device: up to 'size' of memory that can be plugged and unplugged while the guest runs. \
-            Node and requested size are 0 and the block size is 2M where they are left out. May be repeated.
+            Node and requested size are 0 and the block size is 2M, or the backend's page, where they are left out; \
+            see above for further keys. May be repeated.
             """,
             valueName: "id=vm0,size=8G,node=0,requested-size=128M,block-size=2M"))
     var virtioMem: [String] = []
@@ -48,27 +52,32 @@ struct MachineOptions: ParsableArguments {
         completion: .list(RebootAction.allCases.map(\.rawValue)))
     var onReboot = RebootAction.reset.rawValue
 
+    @Option(
+        help: ArgumentHelp(
+            "When to say why a resize makes no progress; 0 for never.", valueName: "duration"))
+    var resizeStall = "\(Milliseconds(MachineConfiguration.defaultResizeStall))"
+
     /// The machine that the options describe, not validated yet.
     ///
     /// - Throws: `ConfigurationError`.
     func machine() throws -> MachineConfiguration {
         let nodes = try numa.map { try NUMANode(optionText: $0) }
+        let memory = try memory.map { try BootMemory(optionText: $0) } ?? BootMemory(size: nil)
         return MachineConfiguration(
             name: name,
             processors: try ProcessorTopology(optionText: cpus, nodes: nodes),
-            memory: try bootMemory(of: nodes),
+            memory: try memory.size ?? bootMemory(of: nodes),
+            memoryBackend: memory.backend,
             nodes: nodes,
             memoryDevices: try virtioMem.map { try MemoryDevice(optionText: $0) },
             commandLine: KernelCommandLine(
                 includesDefaults: !noDefaultCmdline, isVerbose: verboseBoot, addition: cmdline
             ).text,
-            onReboot: try RebootAction(optionText: onReboot))
+            onReboot: try RebootAction(optionText: onReboot),
+            resizeStall: try MachineConfiguration.resizeStall(optionText: resizeStall))
     }
 
     private func bootMemory(of nodes: [NUMANode]) throws -> UInt64 {
-        if let memory {
-            return try MachineConfiguration.memory(optionText: memory)
-        }
         guard !nodes.isEmpty else { return MachineConfiguration.defaultMemory }
         var sum: UInt64 = 0
         for node in nodes {

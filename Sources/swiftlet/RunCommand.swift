@@ -18,10 +18,19 @@ struct RunCommand: ParsableCommand {
                       --monitor unix:vm.sock
                   Memory that can grow to 8G, and a monitor that changes it:
                   qom-set vm0 requested-size 4G
+              swiftlet run --memory size=1G,backend=memfd,prealloc=on \\
+                      --virtio-mem id=vm0,size=8G,backend=file,path=/var/tmp
+                  Boot memory that is populated, and more of it on a disk.
               swiftlet run --cpus 4 --numa node=0,cpus=0-1,memory=2G \\
                       --numa node=1,cpus=2-3,memory=2G --numa node=2 \\
                       --virtio-mem id=vm0,size=8G,node=2
                   Three NUMA nodes, one of them for memory devices alone.
+
+            FURTHER KEYS of --virtio-mem:
+            \(deviceKeys)
+
+            BACKENDS: what memory is made of, as keys of --virtio-mem and of --memory:
+            \(backendKeys)
 
             THE DEFAULT COMMAND LINE of the kernel, before what --cmdline appends:
             \(defaultCommandLine)
@@ -55,7 +64,30 @@ struct RunCommand: ParsableCommand {
     var monitor = "none"
 
     private static var defaultCommandLine: String {
-        KernelCommandLine.defaults.map { "  \($0.text)\n      \($0.explanation)" }.joined(separator: "\n")
+        list(KernelCommandLine.defaults.map { ($0.text, $0.explanation) })
+    }
+
+    private static let deviceKeys = list([
+        ("slot-size=SIZE", "how much memory a slot of KVM covers (default: by the region's size)"),
+        ("on-violation=stop|reset|exit", "what touching unplugged memory does (default: stop)"),
+        ("unplugged-inaccessible=on|auto", "auto: drivers may read it, such as Linux before 5.16 (default: on)"),
+        ("retry-interval=DURATION", "the longest time until a driver is reminded, 0 for never (default: 1s)"),
+    ])
+
+    private static let backendKeys = list([
+        ("backend=anonymous|memfd|hugetlbfs|file", "where it comes from (default: anonymous)"),
+        ("share=on|off", "whether others that have the file see it (default: on, but for anonymous)"),
+        ("hugepages=2M|1G", "pages of backend=hugetlbfs (default: 2M)"),
+        ("thp=on|off", "transparent huge pages (default: on, but for hugetlbfs)"),
+        ("prealloc=on|off", "populate it before the guest gets it, or refuse (default: off)"),
+        ("reserve=on|off", "account for all of it at the start (default: off)"),
+        ("host-nodes=0-1", "NUMA nodes of the host that it comes from; may be repeated"),
+        ("policy=bind|preferred|interleave", "how it is spread over them (default: bind)"),
+        ("path=PATH", "for file and hugetlbfs, the last key: a directory, or a file to create"),
+    ])
+
+    private static func list(_ entries: [(word: String, explanation: String)]) -> String {
+        entries.map { "  \($0.word)\n      \($0.explanation)" }.joined(separator: "\n")
     }
 
     func run() throws {

@@ -54,12 +54,22 @@ import Testing
         ),
         (
             ["--virtio-mem", "size=8G"],
-            "--virtio-mem size=8G: \"id\" is missing; the keys are id, size, node, requested-size, block-size"
+            "--virtio-mem size=8G: \"id\" is missing; the keys are id, size, node, requested-size, block-size, slot-size,"
+                + " on-violation, unplugged-inaccessible, retry-interval, backend, share, hugepages, thp, prealloc,"
+                + " reserve, host-nodes, policy, path"
         ),
         (["--numa", "node=0,cpus=0"], "--numa: no node has memory: give memory=SIZE to at least one"),
         (
             ["--numa", "node=0,cpus=0,memory=1G", "--memory", "2G"],
             "--numa: the nodes' memory adds up to 1G, but --memory is 2G"
+        ),
+        (
+            ["--resize-stall", "soon"],
+            "--resize-stall: \"soon\" is not a duration: give a number with ms, s, m or h, or 0"
+        ),
+        (
+            ["--memory", "size=1G,share=on"],
+            "--memory 1G: anonymous memory can't be shared: use backend=memfd for share=on"
         ),
         (["--numa", "node=0,memory=1G"], "--numa: no node has processor 0"),
         (["--serial", "tty"], "--serial tty: not one of stdio, pty, null and file:PATH"),

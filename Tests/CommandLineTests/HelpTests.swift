@@ -27,9 +27,20 @@ import Testing
         let help = try installation.swiftlet("run", "--help").output
         for option in [
             "kernel", "initrd", "cmdline", "no-default-cmdline", "verbose-boot", "name", "cpus", "memory", "numa",
-            "virtio-mem", "serial", "monitor", "on-reboot",
+            "virtio-mem", "serial", "monitor", "on-reboot", "resize-stall",
         ] {
             #expect(help.contains("\n  --\(option) "))
+        }
+    }
+
+    @Test func helpNamesEveryKey() throws {
+        let help = try installation.swiftlet("run", "--help").output
+        let text = "id=a,size=8G,nonsense=1"
+        let error = #expect(throws: ConfigurationError.self) { try MemoryDevice(optionText: text) }
+        let keys = try #require(error?.problem.split(separator: "the keys are ").last).split(separator: ", ")
+        #expect(keys.count == 18)
+        for key in keys {
+            #expect(help.contains("\(key)="), "\(key)")
         }
     }
 

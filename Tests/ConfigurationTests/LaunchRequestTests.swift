@@ -29,6 +29,26 @@ import Testing
             ])
     }
 
+    @Test func backendsTravelWithTheirDescriptors() throws {
+        var request = small
+        request.machine.memoryBackend = MemoryBackend(.file, path: "/a,fd=9,share=off", descriptor: 7)
+        request.machine.resizeStall = 1500
+        request.machine.memoryDevices = [
+            MemoryDevice(
+                id: "vm0", size: 8 << 30, slotSize: 1 << 30,
+                backend: MemoryBackend(.hugetlbfs, path: "/mnt/huge", descriptor: 8, hugePageSize: .oneGibibyte))
+        ]
+        let arguments = request.arguments()
+        #expect(
+            Array(arguments[4..<12]) == [
+                "--memory", "size=512M,backend=file,fd=7,path=/a,fd=9,share=off", "--on-reboot", "reset",
+                "--resize-stall", "1500ms", "--virtio-mem",
+                "id=vm0,size=8G,node=0,requested-size=0,block-size=1G,slot-size=1G,backend=hugetlbfs,hugepages=1G"
+                    + ",fd=8,path=/mnt/huge",
+            ])
+        #expect(try LaunchRequest(arguments: arguments) == request)
+    }
+
     @Test func whatIsLeftOutHasDefaults() throws {
         let request = try LaunchRequest(arguments: ["--kernel", "fd=3,entry=0x0"])
         #expect(request.machine == MachineConfiguration())
@@ -111,14 +131,29 @@ import Testing
         UInt64.random(in: 0...(.max), using: &random) >> UInt64.random(in: 0...64, using: &random)
     }
 
+    private static func backend(using random: inout some RandomNumberGenerator) -> MemoryBackend {
+        let nodes = (0..<Int.random(in: 0...3, using: &random)).map { _ in UInt32.random(in: 0...1023, using: &random) }
+        return MemoryBackend(
+            MemoryBackend.Kind.allCases.randomElement(using: &random) ?? .memfd,
+            path: Bool.random(using: &random) ? text(using: &random) : nil,
+            descriptor: Bool.random(using: &random) ? .random(in: 0...(.max), using: &random) : nil,
+            isShared: .random(using: &random),
+            hugePageSize: ([nil] + MemoryBackend.HugePageSize.allCases).randomElement(using: &random) ?? nil,
+            transparentHugePages: .random(using: &random), prealloc: .random(using: &random),
+            reserve: .random(using: &random), hostNodes: nodes,
+            policy: nodes.isEmpty ? .bind : MemoryBackend.Policy.allCases.randomElement(using: &random) ?? .bind)
+    }
+
     private static func request(using random: inout some RandomNumberGenerator) -> LaunchRequest {
         var machine = MachineConfiguration(
             name: text(using: &random),
             processors: ProcessorTopology(
                 count: .random(in: 0...300, using: &random), sockets: .random(in: 0...9, using: &random),
                 cores: .random(in: 0...9, using: &random), threads: .random(in: 0...9, using: &random)),
-            memory: number(using: &random), commandLine: text(using: &random),
-            onReboot: RebootAction.allCases.randomElement(using: &random) ?? .reset)
+            memory: number(using: &random), memoryBackend: backend(using: &random),
+            commandLine: text(using: &random),
+            onReboot: RebootAction.allCases.randomElement(using: &random) ?? .reset,
+            resizeStall: .random(in: 0...Milliseconds.maximum.count, using: &random))
         for _ in 0..<Int.random(in: 0...3, using: &random) {
             let processors = (0..<Int.random(in: 0...9, using: &random)).map { _ in
                 Int.random(in: 0...20, using: &random)
@@ -132,7 +167,12 @@ import Testing
             machine.memoryDevices.append(
                 MemoryDevice(
                     id: "a.B-_\(index)", size: number(using: &random), blockSize: number(using: &random),
-                    node: .random(in: 0...(.max), using: &random), requestedSize: number(using: &random)))
+                    node: .random(in: 0...(.max), using: &random), requestedSize: number(using: &random),
+                    slotSize: Bool.random(using: &random) ? number(using: &random) : nil,
+                    onViolation: ViolationAction.allCases.randomElement(using: &random) ?? .stop,
+                    unpluggedInaccessible: UnpluggedAccess.allCases.randomElement(using: &random) ?? .on,
+                    retryInterval: .random(in: 0...Milliseconds.maximum.count, using: &random),
+                    backend: backend(using: &random)))
         }
         let segments = (0..<Int.random(in: 0...8, using: &random)).map { _ in
             KernelLayout.Segment(

@@ -98,7 +98,11 @@ import Testing
         #expect(try MemoryDevice(optionText: device.optionText) == device)
     }
 
-    private static let keys = "the keys are id, size, node, requested-size, block-size"
+    private static let keys =
+        "the keys are id, size, node, requested-size, block-size, slot-size, on-violation,"
+        + " unplugged-inaccessible, retry-interval, \(backendKeys)"
+    private static let backendKeys =
+        "backend, share, hugepages, thp, prealloc, reserve, host-nodes, policy, path"
 
     @Test(arguments: [
         ("", "--virtio-mem: empty; \(keys)"),
@@ -118,6 +122,89 @@ import Testing
     ])
     func memoryDeviceMistakes(text: String, message: String) {
         #expect(mistake { _ = try MemoryDevice(optionText: text) } == message)
+    }
+
+    @Test func readsWhatIsSeldomChanged() throws {
+        let text =
+            "id=x,size=4G,slot-size=64M,on-violation=exit,unplugged-inaccessible=auto,retry-interval=250ms"
+            + ",backend=file,share=off,thp=off,prealloc=on,reserve=on,host-nodes=0-1,host-nodes=5,policy=interleave"
+            + ",path=/a b,c=d"
+        let device = MemoryDevice(
+            id: "x", size: 4 << 30, slotSize: 64 << 20, onViolation: .exit, unpluggedInaccessible: .auto,
+            retryInterval: 250,
+            backend: MemoryBackend(
+                .file, path: "/a b,c=d", isShared: false, transparentHugePages: false, prealloc: true, reserve: true,
+                hostNodes: [0, 1, 5], policy: .interleave))
+        #expect(try MemoryDevice(optionText: text) == device)
+        #expect(try MemoryDevice(optionText: device.optionText) == device)
+    }
+
+    @Test func backendsHaveDefaultsOfTheirOwn() throws {
+        func backend(_ text: String) throws -> MemoryBackend {
+            try MemoryDevice(optionText: "id=x,size=4G,\(text)").backend
+        }
+        #expect(try backend("backend=anonymous") == MemoryBackend())
+        #expect(try backend("backend=memfd").isShared)
+        #expect(try backend("backend=memfd").transparentHugePages)
+        #expect(try backend("backend=hugetlbfs").pageSize == 2 << 20)
+        #expect(try !backend("backend=hugetlbfs").transparentHugePages)
+        #expect(try backend("host-nodes=3").policy == .bind)
+        let large = try MemoryDevice(optionText: "id=x,size=4G,backend=hugetlbfs,hugepages=1G")
+        #expect(large.blockSize == 1 << 30 && large.backend.hugePageSize == .oneGibibyte)
+        #expect(try MemoryDevice(optionText: large.optionText) == large)
+    }
+
+    @Test(arguments: [
+        ("backend=disk", "backend \"disk\" is not one of anonymous, memfd, hugetlbfs and file"),
+        ("share=yes", "share \"yes\" is neither on nor off"),
+        ("hugepages=4M", "hugepages \"4M\" is not one of 2M and 1G"),
+        ("policy=local,host-nodes=0", "policy \"local\" is not one of bind, preferred and interleave"),
+        ("policy=bind", "policy needs nodes: give host-nodes=0-1 too"),
+        ("host-nodes=a", "host-nodes \"a\" is neither a number nor a range such as 0-3"),
+        ("host-nodes=0-1024", "host-nodes \"0-1024\": nodes have the numbers 0 to 1023"),
+        ("on-violation=panic", "on-violation \"panic\" is not one of stop, reset and exit"),
+        ("unplugged-inaccessible=off", "unplugged-inaccessible \"off\" is not one of on and auto"),
+        ("retry-interval=5", "retry-interval \"5\" is not a duration: give a number with ms, s, m or h, or 0"),
+        (
+            "backend=file,path=/x,share=off",
+            "path takes all that follows it, and \"share=\" follows: give path last"
+        ),
+    ])
+    func mistakesOfBackends(text: String, message: String) {
+        #expect(
+            mistake { _ = try MemoryDevice(optionText: "id=x,size=4G,\(text)") }
+                == "--virtio-mem id=x,size=4G,\(text): \(message)")
+    }
+
+    /// A descriptor is for launch requests alone.
+    @Test func usersGiveNoDescriptors() {
+        #expect(
+            mistake { _ = try MemoryDevice(optionText: "id=x,size=4G,fd=3") }
+                == "--virtio-mem id=x,size=4G,fd=3: unknown key \"fd\"; \(Self.keys)")
+    }
+
+    // MARK: --memory
+
+    @Test func readsBootMemory() throws {
+        #expect(try BootMemory(optionText: "4G") == BootMemory(size: 4 << 30))
+        #expect(
+            try BootMemory(optionText: "size=1G,backend=memfd,share=off")
+                == BootMemory(size: 1 << 30, backend: MemoryBackend(.memfd, isShared: false)))
+        #expect(try BootMemory(optionText: "backend=memfd") == BootMemory(size: nil, backend: MemoryBackend(.memfd)))
+        #expect(
+            try BootMemory(optionText: "size=1G,backend=file,path=/dev/shm/a,b").backend.path == "/dev/shm/a,b")
+    }
+
+    @Test(arguments: [
+        ("size=x", "--memory size=x: size \"x\" is not a size: give bytes, or a number with K, M, G or T"),
+        (
+            "1G,backend=memfd",
+            "--memory 1G,backend=memfd: \"1G\" is not of the form key=value; the keys are size, \(backendKeys)"
+        ),
+        ("size=1G,id=x", "--memory size=1G,id=x: unknown key \"id\"; the keys are size, \(backendKeys)"),
+    ])
+    func mistakesOfBootMemory(text: String, message: String) {
+        #expect(mistake { _ = try BootMemory(optionText: text) } == message)
     }
 
     // MARK: --serial and --monitor
@@ -157,7 +244,7 @@ import Testing
         #expect(
             mistake { _ = try RebootAction(optionText: "halt") } == "--on-reboot halt: not one of reset and exit")
         #expect(
-            mistake { _ = try MachineConfiguration.memory(optionText: "lots") }
+            mistake { _ = try BootMemory(optionText: "lots") }
                 == "--memory: \"lots\" is not a size: give bytes, or a number with K, M, G or T")
     }
 }

@@ -53,6 +53,18 @@ import Testing
             { $0.commandLine = "a\0b" },
             "--cmdline: the kernel's command line contains a zero byte, which would end it"
         ),
+        (
+            { $0.memoryBackend = MemoryBackend(.hugetlbfs, hugePageSize: .oneGibibyte) },
+            "--memory 512M: not a multiple of the backend's pages of 1G"
+        ),
+        (
+            { $0.memoryBackend = MemoryBackend(.anonymous, isShared: true) },
+            "--memory 512M: anonymous memory can't be shared: use backend=memfd for share=on"
+        ),
+        (
+            { $0.resizeStall = 8760 * 3_600_000 + 1 },
+            "--resize-stall: 31536000001ms is too long: durations end at 8760h"
+        ),
     ]
 
     @Test(arguments: mistakes.indices)
@@ -88,6 +100,53 @@ import Testing
                 + " 40 physical address bits reach 1T"
         ),
     ]
+
+    private static let backendMistakes = [
+        ("slot-size=3M", "slot-size 3M is not a power of two"),
+        ("slot-size=0", "slot-size 0 is not a power of two"),
+        (
+            "slot-size=1M", "slot-size 1M is less than the block size 2M: a slot holds whole blocks"
+        ),
+        ("slot-size=8T", "slot-size 8T is too large: KVM's slots have at most 4T"),
+        ("backend=file", "backend=file needs a directory or a file: give path=/var/tmp"),
+        ("backend=memfd,path=/x", "backend=memfd has no path: backend=file and backend=hugetlbfs have one"),
+        ("path=/x", "backend=anonymous has no path: backend=file and backend=hugetlbfs have one"),
+        ("backend=file,path=", "path is empty or contains a zero byte"),
+        ("share=on", "anonymous memory can't be shared: use backend=memfd for share=on"),
+        ("hugepages=2M", "hugepages is for backend=hugetlbfs alone; backend=anonymous has thp=on"),
+        ("backend=hugetlbfs,thp=on", "thp=on is not for backend=hugetlbfs, whose pages are huge anyway"),
+        (
+            "backend=memfd,reserve=on",
+            "reserve=on can't be had for backend=memfd, which the host accounts for as it is touched: use"
+                + " prealloc=on, or another backend"
+        ),
+        (
+            "host-nodes=0-1,policy=preferred",
+            "policy=preferred takes one node: give one host-nodes=N, or policy=bind"
+        ),
+        (
+            "block-size=4K,backend=hugetlbfs", "block-size 4K is less than the backend's pages of 2M"
+        ),
+    ]
+
+    @Test(arguments: backendMistakes)
+    func mistakesOfBackendsAndSlots(text: String, message: String) throws {
+        let configuration = MachineConfiguration(
+            memoryDevices: [try MemoryDevice(optionText: "id=vm0,size=8G,\(text)")])
+        #expect(mistake { try configuration.validated() } == "--virtio-mem vm0: \(message)")
+    }
+
+    @Test(arguments: [
+        "slot-size=2M", "slot-size=4T", "backend=memfd", "backend=memfd,share=off,reserve=on", "backend=hugetlbfs",
+        "backend=hugetlbfs,hugepages=1G,reserve=on,path=/mnt", "backend=file,reserve=on,share=off,path=x,y",
+        "thp=off,prealloc=on,reserve=on,host-nodes=0-7,policy=interleave", "host-nodes=1,policy=preferred",
+        "retry-interval=0,on-violation=reset,unplugged-inaccessible=auto",
+    ])
+    func backendsThatCanBe(text: String) throws {
+        let configuration = MachineConfiguration(
+            memoryDevices: [try MemoryDevice(optionText: "id=vm0,size=8G,\(text)")])
+        try configuration.validated()
+    }
 
     @Test(arguments: deviceMistakes)
     func mistakesOfAMemoryDevice(text: String, message: String) throws {

@@ -1,0 +1,72 @@
+extension MemoryDevice {
+    /// The smallest block: a host page.
+    static let minimumBlockSize: UInt64 = 4096
+    /// The largest power of two that a slot holds: KVM counts a slot's pages in 31 bits.
+    static let maximumSlotSize: UInt64 = minimumBlockSize << 30
+
+    /// How error messages name the device.
+    var option: String { "--virtio-mem \(id)" }
+
+    func check() throws(ConfigurationError) {
+        guard !id.isEmpty, id.utf8.count <= 64, id.utf8.allSatisfy(\.isIdentifierCharacter) else {
+            throw ConfigurationError(
+                "--virtio-mem", "id \"\(id)\" is not made of 1 to 64 letters, digits and the signs - _ .")
+        }
+        guard blockSize >= Self.minimumBlockSize, blockSize.nonzeroBitCount == 1 else {
+            throw ConfigurationError(
+                option,
+                "block-size \(ByteSize(blockSize)) is not a power of two of at least \(ByteSize(Self.minimumBlockSize))"
+            )
+        }
+        guard size > 0 else {
+            throw ConfigurationError(option, "size 0: a region has at least one block of \(ByteSize(blockSize))")
+        }
+        for (name, value) in [("size", size), ("requested-size", requestedSize)] where value % blockSize != 0 {
+            throw ConfigurationError(
+                option, "\(name) \(ByteSize(value)) is not a multiple of the block size \(ByteSize(blockSize))")
+        }
+        guard requestedSize <= size else {
+            throw ConfigurationError(
+                option, "requested-size \(ByteSize(requestedSize)) is more than the size \(ByteSize(size))")
+        }
+        try checkSlotSize()
+        try Milliseconds(retryInterval).check(option: "\(option): retry-interval")
+        try backend.check(option: option)
+        guard blockSize >= backend.pageSize else {
+            throw ConfigurationError(
+                option,
+                "block-size \(ByteSize(blockSize)) is less than the backend's pages of \(ByteSize(backend.pageSize))")
+        }
+    }
+
+    private func checkSlotSize() throws(ConfigurationError) {
+        guard let slotSize else { return }
+        guard slotSize.nonzeroBitCount == 1 else {
+            throw ConfigurationError(option, "slot-size \(ByteSize(slotSize)) is not a power of two")
+        }
+        // Both are powers of two, so this makes it a multiple, too.
+        guard slotSize >= blockSize else {
+            throw ConfigurationError(
+                option,
+                "slot-size \(ByteSize(slotSize)) is less than the block size \(ByteSize(blockSize)): a slot holds"
+                    + " whole blocks")
+        }
+        guard slotSize <= Self.maximumSlotSize else {
+            throw ConfigurationError(
+                option,
+                "slot-size \(ByteSize(slotSize)) is too large: KVM's slots have at most"
+                    + " \(ByteSize(Self.maximumSlotSize))")
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isIdentifierCharacter: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+}

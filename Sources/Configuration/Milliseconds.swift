@@ -1,0 +1,61 @@
+/// A span of time as people write it: a number with ms, s, m or h.
+public struct Milliseconds: Sendable, Equatable, Hashable, CustomStringConvertible {
+    /// How many milliseconds it has.
+    public let count: UInt64
+
+    /// The longest span that an option takes, a year: timers count nanoseconds in 64 bits.
+    public static let maximum = Milliseconds(8760 * 3_600_000)
+
+    /// Why a text is not a span of time.
+    public enum ParseError: Error, Sendable, Equatable, CustomStringConvertible {
+        /// Something else than digits with a unit behind them.
+        case malformed(String)
+        /// More than `maximum`.
+        case tooLong(String)
+
+        public var description: String {
+            switch self {
+            case .malformed(let text): "\"\(text)\" is not a duration: give a number with ms, s, m or h, or 0"
+            case .tooLong(let text): "\(text) is too long: durations end at \(Milliseconds.maximum)"
+            }
+        }
+    }
+
+    /// The longest first, which is what printing tries first.
+    private static let units: [(name: String, milliseconds: UInt64)] = [
+        ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
+    ]
+
+    public init(_ count: UInt64) {
+        self.count = count
+    }
+
+    /// Reads `1s`, `500ms`, `2m`, `1h` or `0`.
+    public init(parsing text: some StringProtocol) throws(ParseError) {
+        let digits = text.prefix { ("0"..."9").contains($0) }
+        let name = String(text[digits.endIndex...])
+        guard let number = UInt64(decimal: digits) else {
+            throw digits.isEmpty ? .malformed(String(text)) : .tooLong(String(text))
+        }
+        if name.isEmpty, number == 0 {
+            count = 0
+            return
+        }
+        guard let unit = Self.units.first(where: { $0.name == name }) else {
+            throw .malformed(String(text))
+        }
+        let (product, overflow) = number.multipliedReportingOverflow(by: unit.milliseconds)
+        guard !overflow, product <= Self.maximum.count else {
+            throw .tooLong(String(text))
+        }
+        count = product
+    }
+
+    /// The span in the longest unit that shows it exactly: `5s`, `1500ms`, `0`.
+    public var description: String {
+        for unit in Self.units where count > 0 && count % unit.milliseconds == 0 {
+            return "\(count / unit.milliseconds)\(unit.name)"
+        }
+        return "\(count)"
+    }
+}
