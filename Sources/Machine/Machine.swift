@@ -130,6 +130,12 @@ public final class Machine: Sendable {
         try call { core in core.hardware.memoryDevices.map(\.status) }
     }
 
+    /// The memory devices in the order of the configuration, with what their drivers do, and why a resize does not get
+    /// on.
+    public func memoryDeviceDetails() throws(MachineError) -> [MemoryDeviceDetails] {
+        try call { core in core.hardware.memoryDevices.map(\.details) }
+    }
+
     /// The live memory slots, by address.
     public func memorySlots() throws(MachineError) -> [MemorySlotStatus] {
         try call { core in core.memorySlots }

@@ -10,7 +10,13 @@ final class MachineCore {
     }
 
     let hardware: MachineHardware
-    private(set) var state = MachineState.paused
+    private(set) var state = MachineState.paused {
+        didSet {
+            for device in hardware.memoryDevices {
+                device.setPaused(state != .running)
+            }
+        }
+    }
     /// Why the machine has ended; nil while it lives.
     private(set) var end: MachineEnd?
 

@@ -31,6 +31,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             "\(id): requested-size \(ByteSize(requested)) is not a multiple of the block size \(ByteSize(blockSize))"
         case .requestedSize(let id, .tooLarge(let requested, let region)):
             "\(id): requested-size \(ByteSize(requested)) is more than the size \(ByteSize(region)) of the device"
+        case .requestedSize(let id, .unreadable(let error)):
+            "\(id): the host can't make more of the device readable for a driver without UNPLUGGED_INACCESSIBLE: \(error)"
         case .ended: "the machine has ended"
         }
     }

@@ -1,8 +1,13 @@
+import VirtioMem
+
 /// What a machine tells its owner while it runs. It is told on the machine's own thread, which waits meanwhile: pass
 /// it on, don't work on it there.
 public enum MachineEvent: Sendable, Equatable {
     /// A memory device's plugged size changed, to so many bytes.
     case memoryDeviceSizeChanged(id: String, size: UInt64)
+    /// A memory device's guest has not come closer to its requested size for a while, and why, as far as can be known. It
+    /// is said once, and again only after something has moved.
+    case resizeStalled(id: String, ResizeDiagnosis)
     /// The machine was reset: by its guest, or by a request.
     case reset
     /// The guest can't go on, and why; the machine is paused, so that it can be looked at.

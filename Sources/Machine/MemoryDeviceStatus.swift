@@ -1,3 +1,6 @@
+import Host
+import VirtioMem
+
 /// A memory device at a moment. All sizes are in bytes.
 public struct MemoryDeviceStatus: Sendable, Equatable {
     public let id: String
@@ -14,6 +17,16 @@ public struct MemoryDeviceStatus: Sendable, Equatable {
     /// The most that can be plugged: the region's size.
     public let regionSize: UInt64
     public let blockSize: UInt64
+}
+
+/// A memory device at a moment, with all that tells how its guest follows the requested size.
+public struct MemoryDeviceDetails: Sendable, Equatable {
+    public let status: MemoryDeviceStatus
+    /// What the driver does, and what holds it up.
+    public let diagnosis: ResizeDiagnosis
+    /// Bytes of unplugged memory that the host has not taken back yet, and why; it is tried again.
+    public let undiscardedSize: UInt64
+    public let discardFailure: SystemCallError?
 }
 
 /// A live memory slot: guest-physical addresses that the guest can reach as memory.

@@ -19,9 +19,15 @@ final class MemoryDeviceUnit {
     private var announcedSize: UInt64 = 0
     private var nextWarning = MonotonicInstant(nanoseconds: 0)
     private var announcedRefusal: ElasticRegionError?
+    private var announcedDiscardFailure: SystemCallError?
     private var maintenance: EventLoop.Token?
-    private var reminder: EventLoop.Token?
-    private var retry = ResizeRetry()
+    private var watch: ResizeWatch
+    /// When the watch has something to do, and the timer for that: it is not moved for what comes later.
+    private var watchTimer: (token: EventLoop.Token, time: UInt64)?
+    private var driver = DriverState.absent
+    private var isPaused = true
+    /// What the watch's times count from.
+    private let epoch = MonotonicInstant.now()
 
     /// Slots without a plugged block are removed this long after the last request: soon, but not between the requests
     /// of one resize.
@@ -45,17 +51,28 @@ final class MemoryDeviceUnit {
             () throws(VirtioMemError) in
             try VirtioMemDevice(region: region, requestedSize: configuration.requestedSize, node: proximityDomain)
         }
+        watch = ResizeWatch(
+            retryInterval: 1_000, stallTime: 5_000, now: 0, Moment(device).observation(hasDriver: false))
+        watch.setPaused(true, now: 0)
         (interrupt, queues) = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             (try EventDescriptor(), try QueueEvents(count: device.queueSizes.count))
         }
         transport = VirtioMMIOTransport(
             device: device, memory: guestMemory, interruptLine: InterruptEvent(event: interrupt), notifier: queues)
         try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
-            for (index, event) in queues.events.enumerated() {
-                _ = try loop.add(event.descriptor, .readable) { [unowned self] _ in
-                    event.drain()
-                    serve(queue: index)
-                }
+            try serveEvents()
+        }
+    }
+
+    private func serveEvents() throws(SystemCallError) {
+        _ = try loop.add(queues.driver.descriptor, .readable) { [unowned self] _ in
+            queues.driver.drain()
+            driverChanged()
+        }
+        for (index, event) in queues.events.enumerated() {
+            _ = try loop.add(event.descriptor, .readable) { [unowned self] _ in
+                event.drain()
+                transport.processQueue(index) == nil ? update() : driverChanged()
             }
         }
     }
@@ -63,25 +80,15 @@ final class MemoryDeviceUnit {
     /// Offset in bytes of the register that the guest notifies queues by.
     var notifyOffset: UInt64 { VirtioMMIOTransport<VirtioMemDevice>.notifyOffset }
 
-    var status: MemoryDeviceStatus {
-        let (id, node) = (id, node)
-        return transport.withDevice { device in
-            MemoryDeviceStatus(
-                id: id, address: device.region.memory.start.rawValue, node: node, requestedSize: device.requestedSize,
-                pluggedSize: device.region.pluggedSize, usableSize: device.usableSize,
-                regionSize: device.region.memory.size, blockSize: device.region.blockSize)
-        }
-    }
-
     func setRequestedSize(_ size: UInt64) throws(MachineError) {
         do throws(VirtioMemError) {
             try transport.withDevice { (device) throws(VirtioMemError) in try device.setRequestedSize(size) }
         } catch {
             throw .requestedSize(device: id, error)
         }
+        // Also for the size that it is already: the driver tries again what it gave up.
         transport.configurationChanged()
-        retry.progressed()
-        scheduleReminder()
+        restartWatch()
     }
 
     /// Says where the region's slots are made from now on.
@@ -94,41 +101,134 @@ final class MemoryDeviceUnit {
 
     func systemReset() {
         transport.systemReset()
-        announceSize()
-        scheduleMaintenance()
-        retry.progressed()
-        scheduleReminder()
+        driver = .absent
+        update()
+        restartWatch()
     }
 
-    private func serve(queue index: Int) {
-        if let failure = transport.processQueue(index) {
-            warn("the guest's driver broke a rule, and its device needs a reset: \(failure)")
+    /// Says whether the guest's vCPUs stand still.
+    func setPaused(_ paused: Bool) {
+        isPaused = paused
+        watch.setPaused(paused, now: now)
+        scheduleWatch()
+    }
+}
+
+// MARK: What is known
+
+extension MemoryDeviceUnit {
+    var status: MemoryDeviceStatus {
+        transport.withDevice { [id, node] device in
+            MemoryDeviceStatus(
+                id: id, address: device.region.memory.start.rawValue, node: node, requestedSize: device.requestedSize,
+                pluggedSize: device.region.pluggedSize, usableSize: device.usableSize,
+                regionSize: device.region.memory.size, blockSize: device.region.blockSize)
         }
-        announceRefusal()
-        if announceSize() {
-            retry.progressed()
+    }
+
+    var details: MemoryDeviceDetails {
+        let (undiscardedSize, failure) = transport.withDevice {
+            ($0.region.undiscardedSize, $0.region.discardFailure)
         }
-        scheduleMaintenance()
-        scheduleReminder()
+        return MemoryDeviceDetails(
+            status: status, diagnosis: diagnosis, undiscardedSize: undiscardedSize, discardFailure: failure)
     }
 
-    @discardableResult private func announceSize() -> Bool {
-        let size = transport.withDevice { $0.region.pluggedSize }
-        guard size != announcedSize else { return false }
-        announcedSize = size
-        events(.memoryDeviceSizeChanged(id: id, size: size))
-        return true
+    private var diagnosis: ResizeDiagnosis {
+        let (driver, now, watch, isPaused) = (transport.driver, now, watch, isPaused)
+        let situation = transport.withDevice { device in
+            let start = device.region.memory.start.rawValue
+            return ResizeSituation(
+                requestedSize: device.requestedSize, pluggedSize: device.region.pluggedSize,
+                regionSize: device.region.memory.size, blockSize: device.region.blockSize,
+                pluggedRanges: device.region.pluggedRanges.map { start + $0.lowerBound..<start + $0.upperBound },
+                driver: driver, activity: device.activitySinceRequest, refusal: device.refusal,
+                idleTime: watch.idleTime(now: now), timeWithoutProgress: watch.timeWithoutProgress(now: now),
+                reminders: watch.reminders, isPaused: isPaused)
+        }
+        return ResizeDiagnosis(of: situation)
     }
 
-    /// Says why the host refuses, once for each new reason: a guest repeats its requests.
-    private func announceRefusal() {
-        let refusal = transport.withDevice { $0.refusal }
-        if refusal != announcedRefusal {
-            announcedRefusal = refusal
-            if let refusal {
+    /// Milliseconds, for the watch.
+    private var now: UInt64 { epoch.milliseconds(until: .now()) }
+}
+
+/// What changes as a device serves its driver.
+private struct Moment {
+    let requestedSize: UInt64
+    let pluggedSize: UInt64
+    let requests: UInt64
+    let refusal: ElasticRegionError?
+    let discardFailure: SystemCallError?
+    let needsMaintenance: Bool
+
+    init(_ device: VirtioMemDevice) {
+        requestedSize = device.requestedSize
+        pluggedSize = device.region.pluggedSize
+        requests = device.activity.total
+        refusal = device.refusal
+        discardFailure = device.region.discardFailure
+        needsMaintenance = device.region.needsMaintenance
+    }
+
+    func observation(hasDriver: Bool) -> ResizeWatch.Observation {
+        ResizeWatch.Observation(
+            requestedSize: requestedSize, pluggedSize: pluggedSize, requests: requests, isRefused: refusal != nil,
+            hasDriver: hasDriver)
+    }
+}
+
+// MARK: What is said
+
+extension MemoryDeviceUnit {
+    /// Looks at what the driver's requests have changed.
+    private func update() {
+        let moment = transport.withDevice { Moment($0) }
+        if moment.pluggedSize != announcedSize {
+            announcedSize = moment.pluggedSize
+            events(.memoryDeviceSizeChanged(id: id, size: moment.pluggedSize))
+        }
+        announce(moment)
+        scheduleMaintenance(moment.needsMaintenance)
+        watch.observe(now: now, moment.observation(hasDriver: isRunning))
+        scheduleWatch()
+    }
+
+    private var isRunning: Bool {
+        if case .running = driver { true } else { false }
+    }
+
+    /// Says what the host refuses, once for each new reason: a guest repeats its requests.
+    private func announce(_ moment: Moment) {
+        if moment.refusal != announcedRefusal {
+            announcedRefusal = moment.refusal
+            if let refusal = moment.refusal {
                 warn("the host refuses memory, and the guest has to try again: \(refusal)")
             }
         }
+        if moment.discardFailure != announcedDiscardFailure {
+            announcedDiscardFailure = moment.discardFailure
+            if let failure = moment.discardFailure {
+                warn("the host does not take unplugged memory back, which is tried again: \(failure)")
+            }
+        }
+    }
+
+    private func driverChanged() {
+        let new = transport.driver
+        guard new != driver else { return }
+        driver = new
+        switch new {
+        case .needsReset(let error):
+            warn("the guest's driver broke a rule, and its device needs a reset: \(error)")
+        case .refused:
+            // The same words as where a resize stalls for it.
+            for finding in diagnosis.findings {
+                warn("\(finding.statement), and is refused: \(finding.nextStep)")
+            }
+        case .absent, .starting, .failed, .running: break
+        }
+        update()
     }
 
     /// Warns, once a second at most: a guest can cause as many warnings as it likes.
@@ -139,29 +239,51 @@ final class MemoryDeviceUnit {
             events(.warning("\(id): \(text)"))
         }
     }
+}
 
-    private func scheduleMaintenance() {
+// MARK: What is done later
+
+extension MemoryDeviceUnit {
+    private func scheduleMaintenance(_ isNeeded: Bool) {
         if let maintenance {
             loop.cancel(maintenance)
         }
         maintenance = nil
-        guard transport.withDevice({ $0.region.needsMaintenance }) else { return }
+        guard isNeeded else { return }
         maintenance = loop.schedule(afterMilliseconds: Self.maintenanceDelay) { [unowned self] in
-            transport.withDevice { $0.region.maintain() }
-            scheduleMaintenance()
+            maintenance = nil
+            let moment = transport.withDevice { device in
+                device.region.maintain()
+                return Moment(device)
+            }
+            announce(moment)
+            scheduleMaintenance(moment.needsMaintenance)
         }
     }
 
-    /// As long as more is plugged than requested, the driver is reminded.
-    private func scheduleReminder() {
-        if let reminder {
-            loop.cancel(reminder)
+    private func restartWatch() {
+        let moment = transport.withDevice { Moment($0) }
+        watch.restart(now: now, moment.observation(hasDriver: isRunning))
+        scheduleWatch()
+    }
+
+    /// Has a timer go off at the watch's deadline, or before.
+    private func scheduleWatch() {
+        guard let deadline = watch.deadline else { return }
+        if let watchTimer {
+            guard deadline < watchTimer.time else { return }
+            loop.cancel(watchTimer.token)
         }
-        reminder = nil
-        guard transport.withDevice({ $0.region.pluggedSize > $0.requestedSize }) else { return }
-        reminder = loop.schedule(afterMilliseconds: retry.nextDelay()) { [unowned self] in
-            transport.configurationChanged()
-            scheduleReminder()
+        let token = loop.schedule(afterMilliseconds: deadline - min(deadline, now)) { [unowned self] in
+            watchTimer = nil
+            while let action = watch.due(now: now) {
+                switch action {
+                case .remind: transport.configurationChanged()
+                case .explain: events(.resizeStalled(id: id, diagnosis))
+                }
+            }
+            scheduleWatch()
         }
+        watchTimer = (token, deadline)
     }
 }

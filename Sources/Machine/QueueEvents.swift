@@ -6,6 +6,8 @@ import Virtio
 struct QueueEvents: QueueNotifier {
     /// One for each queue.
     let events: [EventDescriptor]
+    /// Signalled when the driver has come further.
+    let driver: EventDescriptor
 
     init(count: Int) throws(SystemCallError) {
         var events: [EventDescriptor] = []
@@ -13,9 +15,14 @@ struct QueueEvents: QueueNotifier {
             events.append(try EventDescriptor())
         }
         self.events = events
+        driver = try EventDescriptor()
     }
 
     func notify(queue index: Int) {
         events[index].signal()
+    }
+
+    func driverChanged() {
+        driver.signal()
     }
 }

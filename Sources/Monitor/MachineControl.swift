@@ -5,6 +5,7 @@ import Machine
 public protocol MachineControl {
     func state() throws(MachineError) -> MachineState
     func memoryDevices() throws(MachineError) -> [MemoryDeviceStatus]
+    func memoryDeviceDetails() throws(MachineError) -> [MemoryDeviceDetails]
     func memorySlots() throws(MachineError) -> [MemorySlotStatus]
     func setRequestedSize(_ size: UInt64, of id: String) throws(MachineError)
     func pause() throws(MachineError)

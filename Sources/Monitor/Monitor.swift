@@ -38,6 +38,7 @@ public struct Monitor<Control: MachineControl> {
         do throws(MachineError) {
             switch command {
             case .info(let subject): return .text(try describe(subject))
+            case .explain: return .text(try machine.memoryDeviceDetails().map(\.text).joined())
             case .get(let device, let property): return .text(try get(property, of: device))
             case .set(let device, let property, let value): return .text(try set(property, of: device, to: value))
             case .stop: try machine.pause()
@@ -100,7 +101,7 @@ extension MachineState {
 }
 
 extension MemoryDeviceStatus {
-    fileprivate var text: String {
+    var text: String {
         """
         Memory device [virtio-mem]: "\(id)"
           memaddr: 0x\(String(address, radix: 16))

@@ -20,6 +20,8 @@ enum MonitorCommand: Equatable {
     }
 
     case info(Subject)
+    /// `info memory-devices -v`: how their guests follow the requested sizes.
+    case explain
     case get(device: String, property: String)
     case set(device: String, property: String, value: String)
     case stop
@@ -37,6 +39,7 @@ enum MonitorCommand: Equatable {
     /// Each command's syntax and what it does.
     static let summaries: [(syntax: String, help: String)] =
         Subject.allCases.map { ("info \($0.rawValue)", $0.help) } + [
+            ("info memory-devices -v", "with what their drivers do, and why a resize does not get on"),
             ("qom-get ID PROPERTY", "a memory device's property: requested-size, size, max-size, block-size, ..."),
             ("qom-set ID requested-size SIZE", "ask the guest to have that much of the device plugged"),
             ("stop", "pause the guest"),
@@ -71,6 +74,7 @@ enum MonitorCommand: Equatable {
     }
 
     private static func parseInfo(_ words: [String]) throws(SyntaxError) -> MonitorCommand {
+        if words == ["info", Subject.memoryDevices.rawValue, "-v"] { return .explain }
         let subjects = Subject.allCases.map(\.rawValue).joined(separator: ", ")
         guard words.count == 2 else { throw SyntaxError(text: "info takes one of: \(subjects)") }
         guard let subject = Subject(rawValue: words[1]) else {

@@ -12,6 +12,9 @@ struct TransportState<Device: VirtioDevice> {
     private(set) var hasFailed = false
     /// Why the device needs a reset; nil as long as it doesn't.
     private(set) var failure: VirtqueueError?
+    /// What the last driver wanted that wrote FEATURES_OK in vain; it outlives the driver's reset, but not the next
+    /// driver's success.
+    private var refusedFeatures: UInt64?
 
     var features = FeatureSelection()
     var selectedQueue: UInt32 = 0
@@ -37,6 +40,18 @@ struct TransportState<Device: VirtioDevice> {
         if hasFailed { status.insert(.failed) }
         if failure != nil { status.insert(.needsReset) }
         return status
+    }
+
+    /// How far the driver has come, for people.
+    var driver: DriverState {
+        if let failure { return .needsReset(failure) }
+        if let refusedFeatures { return .refused(features: refusedFeatures) }
+        if hasFailed { return .failed }
+        return switch progress {
+        case .reset: .absent
+        case .acknowledged, .driver, .negotiated: .starting
+        case .running(let features): .running(features: features)
+        }
     }
 
     var configurationGeneration: UInt32 {
@@ -75,11 +90,15 @@ struct TransportState<Device: VirtioDevice> {
     }
 
     /// What the driver chose, if it is something to work with.
-    private func acceptedFeatures() -> UInt64? {
+    private mutating func acceptedFeatures() -> UInt64? {
         let chosen = features.chosen
         guard !features.chosenBeyond, chosen & ~offeredFeatures == 0, chosen & VirtioFeature.version1 != 0,
             device.accepts(features: chosen)
-        else { return nil }
+        else {
+            refusedFeatures = chosen
+            return nil
+        }
+        refusedFeatures = nil
         return chosen
     }
 
@@ -103,6 +122,7 @@ struct TransportState<Device: VirtioDevice> {
 
     mutating func systemReset() {
         forgetDriver()
+        refusedFeatures = nil
         device.systemReset()
     }
 

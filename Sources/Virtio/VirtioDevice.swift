@@ -13,8 +13,9 @@ public protocol VirtioDevice: SendableMetatype {
     /// bits again if it changed meanwhile. Constant by default.
     var configurationGeneration: UInt32 { get }
 
-    /// Whether the device works with what the driver chose of the offered features. Yes by default.
-    func accepts(features: UInt64) -> Bool
+    /// Whether the device works with what the driver chose of the offered features. It is asked when the driver writes
+    /// FEATURES_OK, and may prepare for them; `reset()` follows before it is asked about others. Yes by default.
+    mutating func accepts(features: UInt64) -> Bool
     /// The driver is ready: queues are processed from now on. Nothing by default.
     mutating func activate(features: UInt64)
     /// The driver resets the device: chains that were not completed are lost. Nothing by default.
@@ -44,7 +45,7 @@ public protocol VirtioDevice: SendableMetatype {
 extension VirtioDevice {
     public var configurationGeneration: UInt32 { 0 }
 
-    public func accepts(features: UInt64) -> Bool { true }
+    public mutating func accepts(features: UInt64) -> Bool { true }
 
     public mutating func activate(features: UInt64) {}
 

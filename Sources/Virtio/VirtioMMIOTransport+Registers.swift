@@ -76,6 +76,7 @@ extension VirtioMMIOTransport {
             guard value <= 1 else { return }
             state.withLock { state in
                 interrupt(state.setSelectedQueueReady(value == 1))
+                if state.failure != nil { notifier.driverChanged() }
             }
         case .deviceFeaturesSelect, .driverFeatures, .driverFeaturesSelect, .queueSelect, .queueSize,
             .queueDescriptorsLow, .queueDescriptorsHigh, .queueDriverLow, .queueDriverHigh, .queueDeviceLow,
@@ -90,6 +91,8 @@ extension VirtioMMIOTransport {
 
     private func writeStatus(_ status: DeviceStatus) {
         state.withLock { state in
+            let before = state.driver
+            defer { if state.driver != before { notifier.driverChanged() } }
             if status.rawValue == 0 {
                 state.reset()
                 interruptStatus.store(0, ordering: .releasing)

@@ -93,6 +93,11 @@ public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
         state.withLock { $0.failure }
     }
 
+    /// How far the driver has come.
+    public var driver: DriverState {
+        state.withLock { $0.driver }
+    }
+
     /// Puts transport and device back to where they were at power-on.
     public func systemReset() {
         state.withLock { state in

@@ -21,16 +21,27 @@ public struct VirtioMemDevice: VirtioDevice {
     public private(set) var usableSize: UInt64
     /// The host's reason why the newest request could not be done; nil when it could.
     public private(set) var refusal: ElasticRegionError?
+    /// What the driver asked for so far.
+    public private(set) var activity = RequestActivity()
+    private var activityBefore = RequestActivity()
+    /// Whether the driver may read unplugged blocks of the usable region.
+    private var hasReader = false
     public private(set) var configurationGeneration: UInt32 = 0
 
     private let node: UInt16?
+    private let acceptsReaders: Bool
 
     /// - Parameters:
     ///   - requestedSize: bytes, a multiple of the block size, at most the region's size.
     ///   - node: the proximity domain of the memory; nil on a machine without NUMA nodes.
-    public init(region: ElasticRegion, requestedSize: UInt64, node: UInt16?) throws(VirtioMemError) {
+    ///   - acceptsReaders: whether to work with drivers that may read unplugged memory, those without
+    ///     VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE: all of the usable region reads as zero then where it is unplugged.
+    public init(
+        region: ElasticRegion, requestedSize: UInt64, node: UInt16?, acceptsReaders: Bool = false
+    ) throws(VirtioMemError) {
         self.region = region
         self.node = node
+        self.acceptsReaders = acceptsReaders
         self.requestedSize = requestedSize
         usableSize = Self.usableSize(of: region, requested: requestedSize)
         try check(requestedSize)
@@ -40,9 +51,19 @@ public struct VirtioMemDevice: VirtioDevice {
         VirtioMemFeature.unpluggedInaccessible | (node == nil ? 0 : VirtioMemFeature.acpiProximityDomain)
     }
 
-    /// A driver that would touch unplugged memory is turned away: it would be stopped at the first access.
-    public func accepts(features: UInt64) -> Bool {
-        features & VirtioMemFeature.unpluggedInaccessible != 0
+    /// A driver that may read unplugged memory is turned away, since it would be stopped at the first access, unless
+    /// it is to be accepted, and the host can let it read zeroes.
+    public mutating func accepts(features: UInt64) -> Bool {
+        guard features & VirtioMemFeature.unpluggedInaccessible == 0 else { return true }
+        guard acceptsReaders else { return false }
+        do throws(ElasticRegionError) {
+            try region.setReadableWhenUnplugged(usableSize)
+        } catch {
+            refusal = error
+            return false
+        }
+        hasReader = true
+        return true
     }
 
     /// Changes how much the guest is asked to have plugged.
@@ -50,18 +71,44 @@ public struct VirtioMemDevice: VirtioDevice {
     /// - Throws: `VirtioMemError`; nothing has changed then.
     public mutating func setRequestedSize(_ size: UInt64) throws(VirtioMemError) {
         try check(size)
+        let newUsableSize = max(usableSize, Self.usableSize(of: region, requested: size))
+        if hasReader {
+            do throws(ElasticRegionError) {
+                try region.setReadableWhenUnplugged(newUsableSize)
+            } catch {
+                throw .unreadable(error)
+            }
+        }
+        // The driver is about to be interrupted, and tries again what could not be done.
+        refusal = nil
+        activityBefore = activity
         guard size != requestedSize else { return }
         requestedSize = size
-        usableSize = max(usableSize, Self.usableSize(of: region, requested: size))
+        usableSize = newUsableSize
         configurationGeneration &+= 1
     }
 
-    /// Blocks stay plugged when a driver resets the device (5.15.6.1); only the machine's reset unplugs them.
-    public mutating func systemReset() {
-        // The virtual machine's slots go with it, so only the memory itself is left to give back. That is one call for
-        // the whole region, which leaves fewer mappings than before: the host has no reason to refuse it.
-        try? region.unplugAll()
+    /// What the driver asked for since the size was set.
+    public var activitySinceRequest: RequestActivity { activity.since(activityBefore) }
+
+    /// Blocks stay plugged when a driver resets the device (5.15.5.2); only the machine's reset unplugs them.
+    public mutating func reset() {
         refusal = nil
+        activity.lastWrong = nil
+        if hasReader {
+            hasReader = false
+            // What the host can't hide now stays readable, as zeroes, until it is plugged.
+            try? region.setReadableWhenUnplugged(0)
+        }
+    }
+
+    public mutating func systemReset() {
+        reset()
+        activityBefore = activity
+        // The virtual machine's slots go with it, so only the memory itself is left to give back. That is one call for
+        // the whole region, which leaves fewer mappings than before: the host has no reason to refuse it. Where it does
+        // all the same, the next driver finds the blocks plugged, and unplugs them (5.15.5).
+        guard (try? region.unplugAll()) != nil else { return }
         shrinkUsableRegion()
     }
 
@@ -97,6 +144,10 @@ public struct VirtioMemDevice: VirtioDevice {
         let size = Self.usableSize(of: region, requested: requestedSize)
         if size != usableSize {
             usableSize = size
+            if hasReader {
+                // What the host can't hide now stays readable, as zeroes, for which nobody is worse off.
+                try? region.setReadableWhenUnplugged(size)
+            }
             configurationGeneration &+= 1
         }
     }
@@ -105,13 +156,16 @@ public struct VirtioMemDevice: VirtioDevice {
 /// Requests of the driver and what becomes of them (virtio specification, 5.15.6).
 extension VirtioMemDevice {
     mutating func answer(_ request: VirtioMemRequest) -> VirtioMemResponse {
-        switch request {
-        case .plug(let range): plug(range)
-        case .unplug(let range): unplug(range)
-        case .unplugAll: unplugAll()
-        case .state(let range): state(range)
-        case .unknown: .error
-        }
+        let response: VirtioMemResponse =
+            switch request {
+            case .plug(let range): plug(range)
+            case .unplug(let range): unplug(range)
+            case .unplugAll: unplugAll()
+            case .state(let range): state(range)
+            case .unknown: .error
+            }
+        activity.note(request, response)
+        return response
     }
 
     private mutating func plug(_ range: VirtioMemBlockRange) -> VirtioMemResponse {

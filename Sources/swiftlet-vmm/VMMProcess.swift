@@ -133,6 +133,7 @@ final class VMMProcess {
         switch event {
         case .memoryDeviceSizeChanged, .reset: break
         case .warning(let text): messages.write("warning: \(text)")
+        case .resizeStalled(let id, let diagnosis): messages.write("\(id): \(diagnosis.explanation)")
         case .guestFailed(let reason):
             messages.write(
                 "the guest can't go on, and is paused: \(reason)\n'swiftlet doctor' says what this host can run")

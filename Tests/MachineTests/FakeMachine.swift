@@ -12,11 +12,15 @@ final class FakeMachine: MachineControl {
         var state = MachineState.running
         var devices: [MemoryDeviceStatus] = []
         var slots: [MemorySlotStatus] = []
+        var details: [MemoryDeviceDetails] = []
     }
 
     private let held = Mutex(State())
 
-    init(devices: [MemoryDeviceStatus] = [], slots: [MemorySlotStatus] = []) {
+    init(
+        devices: [MemoryDeviceStatus] = [], slots: [MemorySlotStatus] = [], details: [MemoryDeviceDetails] = []
+    ) {
+        held.withLock { $0.details = details }
         held.withLock { $0.devices = devices }
         held.withLock { $0.slots = slots }
     }
@@ -54,6 +58,11 @@ final class FakeMachine: MachineControl {
     func memoryDevices() throws(MachineError) -> [MemoryDeviceStatus] {
         try note("memoryDevices")
         return held.withLock { $0.devices }
+    }
+
+    func memoryDeviceDetails() throws(MachineError) -> [MemoryDeviceDetails] {
+        try note("memoryDeviceDetails")
+        return held.withLock { $0.details }
     }
 
     func memorySlots() throws(MachineError) -> [MemorySlotStatus] {

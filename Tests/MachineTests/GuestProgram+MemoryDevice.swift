@@ -12,10 +12,12 @@ extension GuestProgram {
     }
 
     /// Everything until DRIVER_OK.
-    mutating func startMemoryDevice() {
+    ///
+    /// - Parameter features: of the device type; VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE by default.
+    mutating func startMemoryDevice(features: UInt32 = 2) {
         for status in [0, 1, 3] as [UInt32] { set(0x70, status) }
         set(0x24, 0)
-        set(0x20, 2)  // VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE
+        set(0x20, features)
         set(0x24, 1)
         set(0x20, 1)  // VIRTIO_F_VERSION_1
         set(0x70, 11)

@@ -1,4 +1,5 @@
 import Configuration
+import GuestMemory
 import Host
 import TestSupport
 import Testing
@@ -64,6 +65,67 @@ import VirtioMem
                   memdev: /objects/vm1-mem
 
                 """)
+    }
+
+    @Test func memoryDevicesAreExplained() {
+        let range = VirtioMemBlockRange(address: GuestAddress(4 << 30), count: 64)
+        var activity = RequestActivity()
+        activity.plug.acknowledged = 8
+        activity.unplug.busy = 1
+        activity.last = RequestActivity.Exchange(.unplug(range), .busy)
+        let stalled = ResizeSituation(
+            requestedSize: 0, pluggedSize: 1 << 30, regionSize: 8 << 30, blockSize: 2 << 20,
+            driver: .running(features: 1 << 32 | 2), activity: activity, refusal: .tooFragmented, idleTime: 12_345,
+            timeWithoutProgress: 61_000, reminders: 17)
+        var idle = ResizeSituation(
+            requestedSize: 0, pluggedSize: 0, regionSize: 8 << 30, blockSize: 2 << 20, driver: .absent)
+        let machine = FakeMachine(details: [
+            MemoryDeviceDetails(
+                status: Self.devices[0], diagnosis: ResizeDiagnosis(of: stalled), undiscardedSize: 4096,
+                discardFailure: SystemCallError("madvise", .noMemory)),
+            MemoryDeviceDetails(
+                status: Self.devices[1], diagnosis: ResizeDiagnosis(of: idle), undiscardedSize: 0, discardFailure: nil),
+        ])
+        let monitor = Monitor(machine: machine, configuration: MachineConfiguration())
+        let plain = answer("info memory-devices").split(separator: "Memory device").map { "Memory device" + $0 }
+        #expect(
+            monitor.execute("info memory-devices -v")
+                == .text(
+                    plain[0] + """
+                          driver: running, with features 0x100000002
+                          requests: plug 8 (8 done), unplug 1 (1 busy)
+                          last-request: unplug 64 blocks at 0x100000000: busy
+                          idle: 12.3 s
+                          since-progress: 61.0 s
+                          reminders: 17
+                          host-refusal: the plugged blocks are in more pieces than the host has mappings for
+                          not-taken-back: 4096 (\(SystemCallError("madvise", .noMemory)))
+                          why: the host refuses what the guest's driver asks for: the plugged blocks are in more pieces \
+                        than the host has mappings for
+                          try: raise vm.max_map_count on the host, or use larger blocks with block-size=; the driver is \
+                        made to try again
+
+                        """ + plain[1] + """
+                              driver: none
+                              requests: none
+                              last-request: none
+                              idle: 0.0 s
+                              since-progress: 0.0 s
+                              reminders: 0
+
+                            """))
+        idle.driver = .refused(features: 1 << 32)
+        let refused = FakeMachine(details: [
+            MemoryDeviceDetails(
+                status: Self.devices[1], diagnosis: ResizeDiagnosis(of: idle), undiscardedSize: 0, discardFailure: nil)
+        ])
+        guard
+            case .text(let text) = Monitor(machine: refused, configuration: MachineConfiguration())
+                .execute("info memory-devices -v")
+        else { return }
+        #expect(text.contains("  driver: refused, with features 0x100000000\n"))
+        #expect(
+            text.contains("  try: use a newer kernel, or start with --virtio-mem ...,unplugged-inaccessible=auto\n"))
     }
 
     @Test func memorySlotsAreShownLineByLine() {
@@ -212,7 +274,8 @@ import VirtioMem
     @Test func aMachineThatHasEndedSaysSo() {
         machine.fail(with: .ended)
         for line in [
-            "info status", "info memory-devices", "info memory-slots", "info numa", "qom-get vm0 size", "stop",
+            "info status", "info memory-devices", "info memory-devices -v", "info memory-slots", "info numa",
+            "qom-get vm0 size", "stop",
         ] {
             #expect(answer(line) == "Error: the machine has ended\n")
         }
@@ -223,10 +286,11 @@ import VirtioMem
         let help = answer("help")
         #expect(help == answer("?"))
         let lines = help.split(separator: "\n")
-        #expect(lines.count == 13)
+        #expect(lines.count == 14)
         for command in [
-            "info memory-devices", "info memory-slots", "info name", "info numa", "info status", "qom-get ID PROPERTY",
-            "qom-set ID requested-size SIZE", "stop", "cont", "system_reset", "system_powerdown", "quit", "help",
+            "info memory-devices", "info memory-devices -v", "info memory-slots", "info name", "info numa",
+            "info status", "qom-get ID PROPERTY", "qom-set ID requested-size SIZE", "stop", "cont", "system_reset",
+            "system_powerdown", "quit", "help",
         ] {
             #expect(lines.contains { $0.hasPrefix(command + " ") }, "\(command)")
         }

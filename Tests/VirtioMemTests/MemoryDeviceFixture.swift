@@ -39,20 +39,24 @@ final class MemoryDeviceFixture {
     let regionSize: UInt64
     private let driver: RequestDriver
 
-    /// - Parameter starts: whether the driver gets as far as DRIVER_OK.
+    /// - Parameters:
+    ///   - starts: whether the driver gets as far as DRIVER_OK.
+    ///   - makeHost: makes what the region's memory is changed by, where that is not the region itself.
     init(
         region regionSize: UInt64 = 8 * gibibyte, blockSize: UInt64 = 2 * mebibyte, requested: UInt64 = gibibyte,
-        node: UInt16? = nil, starts: Bool = true
+        node: UInt16? = nil, acceptsReaders: Bool = false, starts: Bool = true,
+        makeHost: (GuestMemoryRegion) -> (any HostMemory)? = { _ in nil }
     ) throws {
         driver = try RequestDriver()
         let region = try GuestMemoryRegion(name: "vm0", start: GuestAddress(Self.start), size: regionSize)
         memory = GuestMemory(regions: driver.memory.regions + [region])
-        let elastic = try ElasticRegion(region, blockSize: blockSize)
+        let elastic = try ElasticRegion(region, blockSize: blockSize, host: makeHost(region))
         self.blockSize = blockSize
         self.regionSize = regionSize
         transport = VirtioMMIOTransport(
-            device: try VirtioMemDevice(region: elastic, requestedSize: requested, node: node), memory: memory,
-            interruptLine: host, notifier: host)
+            device: try VirtioMemDevice(
+                region: elastic, requestedSize: requested, node: node, acceptsReaders: acceptsReaders),
+            memory: memory, interruptLine: host, notifier: host)
         transport.withDevice { $0.region.connect(to: slots) }
         if starts {
             start()
@@ -82,8 +86,8 @@ final class MemoryDeviceFixture {
     }
 
     /// All that a driver does until DRIVER_OK.
-    func start() {
-        _ = negotiate()
+    func start(features: UInt64 = features) {
+        _ = negotiate(features)
         let setup = RequestDriver.setup
         setRegister(0x30, 0)
         setRegister(0x38, UInt32(setup.size))
@@ -95,17 +99,17 @@ final class MemoryDeviceFixture {
     }
 
     /// Resets the device, as a driver does, and starts again.
-    func resetByDriver() throws {
+    func resetByDriver(features: UInt64 = features) throws {
         setRegister(0x70, 0)
         try driver.forget()
-        start()
+        start(features: features)
     }
 
     /// Resets the machine; the driver starts again.
-    func resetSystem() throws {
+    func resetSystem(features: UInt64 = features) throws {
         transport.systemReset()
         try driver.forget()
-        start()
+        start(features: features)
     }
 
     var offeredFeatures: UInt64 {

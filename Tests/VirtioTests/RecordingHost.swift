@@ -6,6 +6,7 @@ import Synchronization
 final class RecordingHost: InterruptLine, QueueNotifier {
     private let pulseCount = Atomic<Int>(0)
     private let notifications = Mutex<[Int]>([])
+    private let changes = Atomic<Int>(0)
 
     func pulse() {
         pulseCount.add(1, ordering: .sequentiallyConsistent)
@@ -13,6 +14,15 @@ final class RecordingHost: InterruptLine, QueueNotifier {
 
     func notify(queue index: Int) {
         notifications.withLock { $0.append(index) }
+    }
+
+    func driverChanged() {
+        changes.add(1, ordering: .sequentiallyConsistent)
+    }
+
+    /// How often the driver changed since this was last asked.
+    func takeDriverChanges() -> Int {
+        changes.exchange(0, ordering: .sequentiallyConsistent)
     }
 
     /// How many interrupts there were since this was last asked.

@@ -36,18 +36,3 @@ import Testing
         }
     }
 }
-
-@Suite struct ResizeRetryTests {
-    @Test func remindersComeWithGrowingDistance() {
-        var retry = ResizeRetry()
-        #expect((0..<8).map { _ in retry.nextDelay() } == [1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000])
-    }
-
-    @Test func progressMakesTheNextOneComeSoon() {
-        var retry = ResizeRetry()
-        for _ in 0..<5 { _ = retry.nextDelay() }
-        retry.progressed()
-        #expect(retry.nextDelay() == 1000)
-        #expect(retry.nextDelay() == 2000)
-    }
-}
