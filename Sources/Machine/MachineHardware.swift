@@ -60,8 +60,8 @@ final class MachineHardware {
             devices.append(
                 try MemoryDeviceUnit(
                     configuration.memoryDevices[index], region: region, window: layout.virtioWindows[index],
-                    guestMemory: memory, budget: budget, hasNodes: !configuration.nodes.isEmpty, loop: loop,
-                    events: events))
+                    guestMemory: memory, budget: budget, hasNodes: !configuration.nodes.isEmpty,
+                    stallTime: configuration.resizeStall, loop: loop, events: events))
         }
         memoryDevices = devices
         bus = PlatformBus(serial: serial.port, virtioDevices: devices.map(\.transport))

@@ -33,9 +33,10 @@ final class MemoryDeviceUnit {
     /// of one resize.
     private static let maintenanceDelay: UInt64 = 500
 
+    /// - Parameter stallTime: milliseconds without progress after which a resize is explained; 0 for never.
     init(
         _ configuration: MemoryDevice, region memory: GuestMemoryRegion, window: MachineLayout.VirtioWindow,
-        guestMemory: GuestMemory, budget: MappingBudget, hasNodes: Bool, loop: EventLoop,
+        guestMemory: GuestMemory, budget: MappingBudget, hasNodes: Bool, stallTime: UInt64, loop: EventLoop,
         events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         id = configuration.id
@@ -49,10 +50,13 @@ final class MemoryDeviceUnit {
         }
         let device = try MachineError.calling({ .requestedSize(device: configuration.id, $0) }) {
             () throws(VirtioMemError) in
-            try VirtioMemDevice(region: region, requestedSize: configuration.requestedSize, node: proximityDomain)
+            try VirtioMemDevice(
+                region: region, requestedSize: configuration.requestedSize, node: proximityDomain,
+                acceptsReaders: configuration.unpluggedInaccessible == .auto)
         }
         watch = ResizeWatch(
-            retryInterval: 1_000, stallTime: 5_000, now: 0, Moment(device).observation(hasDriver: false))
+            retryInterval: configuration.retryInterval, stallTime: stallTime, now: 0,
+            Moment(device).observation(hasDriver: false))
         watch.setPaused(true, now: 0)
         (interrupt, queues) = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             (try EventDescriptor(), try QueueEvents(count: device.queueSizes.count))

@@ -2,6 +2,7 @@ import Configuration
 import Glibc
 import Host
 import Testing
+import VirtioMem
 
 @testable import Machine
 
@@ -10,10 +11,17 @@ import Testing
     private static let mebibyte: UInt64 = 1 << 20
     private static let start: UInt64 = 4 << 30
 
-    private func makeMachine(_ build: (inout GuestProgram) -> Void) throws -> TestMachine {
-        let device = MemoryDevice(id: "vm0", size: .mebibytes(512), requestedSize: .mebibytes(128))
-        return try TestMachine(
-            GuestProgram(build), configuration: TestMachine.configuration(devices: [device]))
+    private func makeMachine(
+        requestedSize: UInt64 = .mebibytes(128), unpluggedInaccessible: UnpluggedAccess = .on,
+        retryInterval: UInt64 = MemoryDevice.defaultRetryInterval,
+        resizeStall: UInt64 = MachineConfiguration.defaultResizeStall, _ build: (inout GuestProgram) -> Void
+    ) throws -> TestMachine {
+        let device = MemoryDevice(
+            id: "vm0", size: .mebibytes(512), requestedSize: requestedSize,
+            unpluggedInaccessible: unpluggedInaccessible, retryInterval: retryInterval)
+        var configuration = TestMachine.configuration(devices: [device])
+        configuration.resizeStall = resizeStall
+        return try TestMachine(GuestProgram(build), configuration: configuration)
     }
 
     private func slots(_ test: TestMachine) throws -> [String] {
@@ -142,6 +150,77 @@ import Testing
         #expect(try test.output(5, withinMilliseconds: 500) == "0cccc")
         #expect(try test.machine.memoryDeviceDetails()[0].diagnosis.situation.reminders >= 2)
         #expect(try test.machine.memoryDeviceDetails()[0].diagnosis.situation.reminders <= 5)
+    }
+
+    @Test func anIntervalOfZeroIsNoReminder() throws {
+        let test = try makeMachine(retryInterval: 0) { guest in
+            guest.startMemoryDevice()
+            guest.request(0, blocks: 64, number: 0)
+            guest.loop { guest in
+                guest.waitForConfigurationChange()
+                guest.print("c")
+            }
+        }
+        try test.machine.resume()
+        #expect(try test.output(1) == "0")
+        for output in ["0c", "0cc"] {
+            try test.machine.setRequestedSize(0, of: "vm0")
+            #expect(try test.output(output.count) == output, "setting the same size again is a reminder, too")
+        }
+        #expect(try test.output(4, withinMilliseconds: 500) == "0cc")
+    }
+
+    /// Once, and with words for whoever set the size.
+    @Test func aResizeThatDoesNotGetOnIsExplained() throws {
+        let test = try makeMachine(resizeStall: 300) { guest in
+            guest.waitForSerial(1)
+            guest.startMemoryDevice()
+            guest.print("d")
+            guest.waitForConfigurationChange()
+            guest.request(0, blocks: 64, number: 0)
+            guest.spin()
+        }
+        func stalls() -> [ResizeDiagnosis] {
+            test.events.compactMap { if case .resizeStalled("vm0", let diagnosis) = $0 { diagnosis } else { nil } }
+        }
+        usleep(400_000)
+        #expect(stalls().isEmpty, "a paused guest can't get on")
+        try test.machine.resume()
+        _ = test.waitForEvent { if case .resizeStalled = $0 { true } else { false } }
+        #expect(stalls().map(\.causes) == [[.noDriver]])
+        let explanation = try #require(stalls().first?.explanation)
+        #expect(explanation.hasPrefix("0 of 128M are plugged, and nothing has moved for 0 s: no driver"))
+
+        try test.send([1])
+        #expect(try test.output(1) == "d")
+        let deadline = MonotonicInstant.now().advanced(byMilliseconds: 3_000)
+        while stalls().count < 2, .now() < deadline { usleep(10_000) }
+        usleep(400_000)
+        #expect(stalls().count == 2, "once for each stall")
+        try test.machine.setRequestedSize(.mebibytes(128), of: "vm0")
+        #expect(try test.output(2) == "d0")
+        usleep(400_000)
+        #expect(stalls().count == 2)
+        #expect(try test.machine.memoryDeviceDetails()[0].diagnosis.causes == [])
+    }
+
+    @Test func aDriverThatMayReadUnpluggedMemoryReadsZeroesWhereItIsAccepted() throws {
+        let test = try makeMachine(unpluggedInaccessible: .auto) { guest in
+            guest.startMemoryDevice(features: 0)
+            guest.mapRegion()
+            guest.printFromRegion()
+            guest.request(0, blocks: 1, number: 0)
+            guest.storeInRegion(0x41)
+            guest.printFromRegion()
+            guest.request(1, blocks: 1, number: 1)
+            guest.printFromRegion()
+            guest.print("on")
+            guest.halt()
+        }
+        try test.machine.resume()
+        #expect(try test.outputBytes(7) == [0, 0x30, 0x41, 0x30, 0] + Array("on".utf8))
+        let live = ["ram 0-2"] + [4096, 4224, 4352, 4480].map { "vm0 \($0)-\($0 + 128)" }
+        #expect(try slots(test) == live, "what is readable has its slots")
     }
 
     @Test func aResetUnplugsEverythingAndKeepsTheRequest() throws {
