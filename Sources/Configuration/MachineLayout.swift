@@ -52,6 +52,9 @@ public struct MachineLayout: Sendable, Equatable {
         ramRanges = try Self.placeBootMemory(of: configuration, in: space)
         let bootEnd = max(ramRanges.last?.end ?? 0, Platform.highMemoryStart)
         memoryDeviceRegions = try Self.placeRegions(configuration.memoryDevices, above: bootEnd, in: space)
+        for device in configuration.memoryDevices {
+            try device.checkBlockCount()
+        }
         virtioWindows = Self.placeWindows(count: configuration.memoryDevices.count)
     }
 

@@ -4,6 +4,9 @@ extension MemoryDevice {
     /// The largest power of two that a slot holds: KVM counts a slot's pages in 31 bits.
     static let maximumSlotSize: UInt64 = minimumBlockSize << 30
 
+    /// The most blocks of a device: what is known of them stays a few MiB.
+    static let maximumBlockCount: UInt64 = 1 << 24
+
     /// How error messages name the device.
     var option: String { "--virtio-mem \(id)" }
 
@@ -17,6 +20,12 @@ extension MemoryDevice {
                 option,
                 "block-size \(ByteSize(blockSize)) is not a power of two of at least \(ByteSize(Self.minimumBlockSize))"
             )
+        }
+        guard blockSize <= Self.maximumSlotSize else {
+            throw ConfigurationError(
+                option,
+                "block-size \(ByteSize(blockSize)) is too large: a block lies in one of KVM's slots, which have at most"
+                    + " \(ByteSize(Self.maximumSlotSize))")
         }
         guard size > 0 else {
             throw ConfigurationError(option, "size 0: a region has at least one block of \(ByteSize(blockSize))")
@@ -36,6 +45,16 @@ extension MemoryDevice {
             throw ConfigurationError(
                 option,
                 "block-size \(ByteSize(blockSize)) is less than the backend's pages of \(ByteSize(backend.pageSize))")
+        }
+    }
+
+    /// To be called when the region is known to fit into the address space, which is the first thing to say else.
+    func checkBlockCount() throws(ConfigurationError) {
+        guard size / blockSize <= Self.maximumBlockCount else {
+            throw ConfigurationError(
+                option,
+                "size \(ByteSize(size)) has \(size / blockSize) blocks of \(ByteSize(blockSize)), and"
+                    + " \(Self.maximumBlockCount) is the most: give a larger block-size")
         }
     }
 

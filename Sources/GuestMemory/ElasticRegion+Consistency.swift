@@ -13,11 +13,17 @@ extension ElasticRegion {
         return try slotProblems(in: blocks) + protectionProblems(in: blocks) + residenceProblems(in: blocks)
     }
 
+    #if DEBUG
+        /// Bytes that are looked at after an operation: a page is quick, but there may be many.
+        private static let mostToCheck: UInt64 = 8 << 30
+    #endif
+
     /// Compares after an operation, in debug builds.
     func checkInDebugBuilds(_ blocks: Range<Int>) {
         #if DEBUG
             // With the neighbours: an operation must leave them alone.
             let area = max(0, blocks.lowerBound - 1)..<min(map.count, blocks.upperBound + 1)
+            guard UInt64(area.count) * blockSize <= Self.mostToCheck else { return }
             guard let problems = try? inconsistencies(in: area) else { return }
             precondition(problems.isEmpty, "\(memory.name): " + problems.joined(separator: "; "))
         #endif

@@ -55,13 +55,17 @@ final class MachineHardware {
         let regions = try Self.makeRegions(configuration, layout)
         memory = GuestMemory(regions: bootMemory + regions)
         let budget = MappingBudget()
+        let slots = try MachineError.calling(MachineError.configuration) { () throws(ConfigurationError) in
+            try SlotPlan(configuration.memoryDevices, available: system.value(of: .memorySlots))
+        }
         var devices: [MemoryDeviceUnit] = []
         for (index, region) in regions.enumerated() {
             devices.append(
                 try MemoryDeviceUnit(
                     configuration.memoryDevices[index], region: region, window: layout.virtioWindows[index],
-                    guestMemory: memory, budget: budget, hasNodes: !configuration.nodes.isEmpty,
-                    stallTime: configuration.resizeStall, loop: loop, events: events))
+                    slotLimit: slots.limits[index], guestMemory: memory, budget: budget,
+                    hasNodes: !configuration.nodes.isEmpty, stallTime: configuration.resizeStall, loop: loop,
+                    events: events))
         }
         memoryDevices = devices
         bus = PlatformBus(serial: serial.port, virtioDevices: devices.map(\.transport))

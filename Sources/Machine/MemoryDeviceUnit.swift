@@ -36,7 +36,8 @@ final class MemoryDeviceUnit {
     /// - Parameter stallTime: milliseconds without progress after which a resize is explained; 0 for never.
     init(
         _ configuration: MemoryDevice, region memory: GuestMemoryRegion, window: MachineLayout.VirtioWindow,
-        guestMemory: GuestMemory, budget: MappingBudget, hasNodes: Bool, stallTime: UInt64, loop: EventLoop,
+        slotLimit: Int, guestMemory: GuestMemory, budget: MappingBudget, hasNodes: Bool, stallTime: UInt64,
+        loop: EventLoop,
         events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         id = configuration.id
@@ -46,7 +47,9 @@ final class MemoryDeviceUnit {
         self.events = events
         let proximityDomain = !hasNodes ? nil : UInt16(clamping: configuration.node)
         let region = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
-            try ElasticRegion(memory, blockSize: configuration.blockSize, budget: budget)
+            try ElasticRegion(
+                memory, blockSize: configuration.blockSize, slotSize: configuration.slotSize, slotLimit: slotLimit,
+                populates: configuration.backend.prealloc, budget: budget)
         }
         let device = try MachineError.calling({ .requestedSize(device: configuration.id, $0) }) {
             () throws(VirtioMemError) in

@@ -85,6 +85,14 @@ import Testing
             "--virtio-mem vm0: requested-size 3M is not a multiple of the block size 2M"
         ),
         ("id=vm0,size=8G,requested-size=9G", "--virtio-mem vm0: requested-size 9G is more than the size 8G"),
+        (
+            "id=vm0,size=512G,block-size=4K",
+            "--virtio-mem vm0: size 512G has 134217728 blocks of 4K, and 16777216 is the most: give a larger block-size"
+        ),
+        (
+            "id=vm0,size=8T,block-size=8T",
+            "--virtio-mem vm0: block-size 8T is too large: a block lies in one of KVM's slots, which have at most 4T"
+        ),
         ("id=vm0,size=8G,block-size=3M", "--virtio-mem vm0: block-size 3M is not a power of two of at least 4K"),
         ("id=vm0,size=8G,block-size=0", "--virtio-mem vm0: block-size 0 is not a power of two of at least 4K"),
         ("id=vm0,size=8G,block-size=2K", "--virtio-mem vm0: block-size 2K is not a power of two of at least 4K"),
