@@ -25,9 +25,20 @@ final class TestMachine {
     /// Whether `/dev/kvm` opens, so that guests can run at all.
     static let isPossible = access("/dev/kvm", R_OK | W_OK) == 0
 
+    /// Whether KVM is the software one, which runs a guest's CPL 0 in its instruction emulator.
+    static let isSoftware = access("/sys/module/kvm_pvm", F_OK) == 0
+
     /// - Parameter channel: what the serial port is connected to instead of the test.
-    init(
+    convenience init(
         _ program: GuestProgram, configuration: MachineConfiguration = TestMachine.configuration(),
+        channel: SerialChannel? = nil
+    ) throws {
+        try self.init(image: program.image, configuration: configuration, channel: channel)
+    }
+
+    /// The same, with what is loaded at `GuestProgram.address` and entered there.
+    init(
+        image: [UInt8], configuration: MachineConfiguration = TestMachine.configuration(),
         channel: SerialChannel? = nil
     ) throws {
         try Machine.installProcessHandlers()
@@ -36,11 +47,11 @@ final class TestMachine {
         ours = OwnedFileDescriptor(first)
         theirs = OwnedFileDescriptor(second)
         Self.limitBuffer(of: second)
-        kernel = try Self.makeKernel(program.image)
+        kernel = try Self.makeKernel(image)
         let log = Log()
         self.log = log
         machine = try Machine(
-            configuration, boot: Self.boot(kernel.descriptor, size: program.image.count),
+            configuration, boot: Self.boot(kernel.descriptor, size: image.count),
             serial: channel ?? .stream(second)
         ) { event in
             log.events.withLock { $0.append(event) }
