@@ -107,8 +107,9 @@ struct RegionSlots: Sendable {
 }
 
 extension RegionSlots {
-    /// KVM looks slots up and KVM_SET_USER_MEMORY_REGION copies all of them: a region needs no more than this many.
-    static let usualCount: UInt64 = 256
+    /// A slot costs some hosts up to ten bytes of kernel memory for each of its pages, plugged or not, so slots are to be
+    /// small; adding one takes longer the more there are (0.2 ms with 4,096), so they are not to be many.
+    static let usualCount: UInt64 = 4096
     /// Linux plugs by memory blocks of 128 MiB: smaller slots would only be more of them.
     static let usualSize: UInt64 = 128 << 20
     /// A slot has at most 2^31 - 1 pages (kernel document virt/kvm/api, 4.35): less than 8 TiB.

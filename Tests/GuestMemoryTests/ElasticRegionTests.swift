@@ -134,12 +134,12 @@ import Testing
 
     @Test func largeRegionsHaveLargerSlotsNotMoreOfThem() throws {
         let large = try ElasticRegion(
-            GuestMemoryRegion(name: "large", start: GuestAddress(1 << 40), size: 1 << 40),
+            GuestMemoryRegion(name: "large", start: GuestAddress(1 << 40), size: 4 << 40),
             blockSize: 2 * Self.mebibyte)
-        #expect(large.slotSize == 4 << 30)
+        #expect(large.slotSize == 1 << 30)
         large.connect(to: slots)
         try large.plug(0..<1)
-        #expect(slots.ranges == [0..<4 << 30])
+        #expect(slots.ranges == [0..<1 << 30])
     }
 
     @Test func aMemoryMapWithoutPlugsIsASingleMapping() throws {

@@ -57,7 +57,7 @@ import Testing
         let after = try residentSize()
         #expect(after < before + 4 << 20, "\(before) and \(after) bytes")
         #expect(region.blockCount == 8 << 20)
-        #expect(region.slotSize == 64 << 30)
+        #expect(region.slotSize == 4 << 30)
     }
 
     /// Bytes of this process that are in memory.
