@@ -51,12 +51,14 @@ extension ElasticRegion {
     }
 
     /// Gives blocks the protection that they should have by now, after a failure. Where that fails too, it is tried
-    /// again later.
+    /// again later; until then the guest may write to unplugged blocks, and what it wrote must not be there when they
+    /// are plugged.
     func restoreProtection(of blocks: Range<Int>) {
         do {
             try protectByMap(blocks)
         } catch {
             unrestored.append(blocks)
+            undiscarded += unpluggedRuns(in: blocks)
         }
     }
 

@@ -178,6 +178,24 @@ import Testing
         #expect(try setup.memory.loadUInt64(at: GuestAddress(1 << 32 + 2 * Self.blockSize + 8)) == 0)
     }
 
+    /// The guest may write to blocks that could not be plugged, as long as the host does not protect them again.
+    @Test(arguments: [false, true])
+    func whatWasWrittenToABlockThatWasNotPluggedIsGone(maintains: Bool) throws {
+        let setup = try Setup(populates: false)
+        // Making the slot live fails, and so does protecting the block again.
+        setup.host.fault = FaultyHost.Fault(calls: setup.host.calls + 1..<setup.host.calls + 3, errno: .noMemory)
+        #expect(!setup.take(.plug(3..<4)))
+        let address = GuestAddress(1 << 32 + 3 * Self.blockSize)
+        try setup.memory.store(1 as UInt64, at: address)
+        if maintains {
+            setup.region.maintain()
+            #expect(try setup.region.inconsistencies() == [])
+            #expect(!setup.region.needsMaintenance)
+        }
+        #expect(setup.take(.plug(3..<4)))
+        #expect(try setup.memory.loadUInt64(at: address) == 0)
+    }
+
     @Test func aPlugThatCanNotBePopulatedLeavesNothingBehind() throws {
         let setup = try Setup(populates: true)
         setup.host.fault = FaultyHost.Fault(
