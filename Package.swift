@@ -100,3 +100,18 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Tools/fuzz builds this, in a directory of its own, with the layers that it tests instrumented, and nothing else. It
+// says where the compiler has libFuzzer without a main.
+if let fuzzer = Context.environment["SWIFTLET_FUZZ"] {
+    for target in package.targets where ["GuestMemory", "Virtio", "VirtioMem"].contains(target.name) {
+        target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer"]))
+    }
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "swiftlet-fuzz", dependencies: ["VirtioMem", "Virtio", "GuestMemory", "Host", "CFuzzer"],
+            path: "Tests/Fuzz/Sources", swiftSettings: [.treatAllWarnings(as: .error)],
+            linkerSettings: [.unsafeFlags(["-Xlinker", fuzzer]), .linkedLibrary("stdc++")]),
+    ]
+}

@@ -60,7 +60,7 @@ def indented(text):
 class Part:
     """Something that can be run alone. `seconds` is how long it takes about, in an emulated host where it needs one."""
 
-    needs_build = needs_release = needs_images = needs_guests = False
+    needs_build = needs_release = needs_fuzzer = needs_images = needs_guests = False
     # Whether another part may run at the same time.
     is_alone = True
     is_full = False
@@ -87,7 +87,7 @@ class Command(Part):
         super().__init__(name, title, seconds, limit)
         self.command, self.is_full = command, is_full
         self.needs_build, self.needs_release = needs.get("build", False), needs.get("release", False)
-        self.needs_images = needs.get("images", False)
+        self.needs_images, self.needs_fuzzer = needs.get("images", False), needs.get("fuzzer", False)
 
     def attempt(self, report, log):
         for number in range(HOSTS):

@@ -3,7 +3,8 @@
 import concurrent.futures
 import glob
 import os
-import subprocess
+
+from toolchain import use_swift
 
 from .parts import Command, GuestTests, SwiftTests, ToolTest, run_command, tail
 
@@ -11,9 +12,12 @@ FORMAT_COMMAND = ["swift", "format", "lint", "--strict", "--recursive", "Sources
 # What takes part in the run of tests that need neither guests nor a virtual machine.
 NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\."]
 # Seconds that the scripts of Tests/Tools take about; what is not named here takes little.
-TOOL_TEST_SECONDS = {"kvm-host-test": 120, "guest-image-test": 200}
+TOOL_TEST_SECONDS = {"kvm-host-test": 120, "guest-image-test": 200, "fuzz-test": 60}
 # Those of them that start two hosts themselves.
 BUSY_TOOL_TESTS = {"kvm-host-test"}
+# What Tools/fuzz has to fuzz, and for how many seconds.
+FUZZ_TARGETS = ("virtqueue", "mmio", "memory-device")
+FUZZ_SECONDS = 30
 # One emulated host has one processor, and more than two hosts slow each other down.
 HOSTS_AT_ONCE = max(1, min(2, len(os.sched_getaffinity(0))))
 
@@ -33,6 +37,11 @@ def all_parts():
         name = os.path.basename(path)
         seconds = TOOL_TEST_SECONDS.get(name, 30)
         parts.append(ToolTest(path, seconds, 300 + 6 * seconds, name in BUSY_TOOL_TESTS))
+        parts[-1].needs_fuzzer = name == "fuzz-test"
+    for target in FUZZ_TARGETS:
+        command = ["Tools/fuzz", target, str(FUZZ_SECONDS)]
+        parts.append(
+            Command(f"fuzz-{target}", f"{FUZZ_SECONDS} s of fuzzing", command, FUZZ_SECONDS + 5, 600, fuzzer=True))
 
     def guests(name, title, *suites, seconds, is_full=False):
         parts.append(GuestTests(name, title, suites, seconds, is_full))
@@ -44,9 +53,6 @@ def all_parts():
     guests("ten-resets", "ten resets in a row", "EndToEnd.RepeatedResetTests", seconds=210)
     guests("reset", "resets, reboots and panics", "EndToEnd.ResetTests", seconds=80)
     guests("returned-memory", "memory comes back to the host", "EndToEnd.ReturnedMemoryTests", seconds=70)
-    guests(
-        "stall", "a resize that stalls is explained, and goes on", "EndToEnd.StallTests", "EndToEnd.ComingBackTests",
-        seconds=135)
     guests("sound-memory", "memory keeps what it holds", "EndToEnd.SoundMemoryTests", seconds=60)
     guests(
         "console", "console, monitor and refusals", "EndToEnd.ConsoleTests", "EndToEnd.MonitorTests",
@@ -120,6 +126,8 @@ class Plan:
         if is_needed("needs_build"):
             build = ["swift", "build", "--build-tests"]
             steps.append(Command("build", "debug build, with tests", build, 300, 2400))
+        if is_needed("needs_fuzzer"):
+            steps.append(Command("fuzzer", "instrumented build, for fuzzing", ["Tools/fuzz", "--build"], 60, 2400))
         if is_needed("needs_release"):
             steps.append(Command("release", "release build", ["Tools/build"], 200, 2400))
         if is_needed("needs_images"):
@@ -142,7 +150,4 @@ class Plan:
 
     def find_swift(self):
         """Puts the toolchain that Tools/setup installed into PATH, as the other scripts do."""
-        script = ". Tools/lib/common.sh; use_swift; printf %s \"$PATH\""
-        result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
-        if result.returncode == 0:
-            os.environ["PATH"] = result.stdout
+        use_swift(self.root)
