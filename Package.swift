@@ -81,7 +81,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["GuestMemory", "Host", system], path: "Tests/TestSupport",
             swiftSettings: [.treatAllWarnings(as: .error)]),
         tests("HostTests", ["Host", "CLinux", system]),
-        tests("GuestMemoryTests", ["GuestMemory", "Host", "TestSupport"]),
+        tests("GuestMemoryTests", ["GuestMemory", "Host", "TestSupport", system]),
         tests("KVMTests", ["KVM", "Host", system]),
         tests("VirtioTests", ["Virtio", "GuestMemory", "TestSupport"]),
         tests("VirtioMemTests", ["VirtioMem", "Virtio", "GuestMemory", "Host", "TestSupport"]),

@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
@@ -22,6 +25,66 @@ static int fail(int descriptor) {
 int cl_memory_file(const char *name) {
     int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     return descriptor < 0 ? -errno : descriptor;
+}
+
+int cl_huge_memory_file(const char *name, uint64_t page_size) {
+    unsigned int shift = (unsigned int)__builtin_ctzll(page_size);
+    int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_HUGETLB | shift << MAP_HUGE_SHIFT);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int cl_unnamed_file(const char *directory) {
+    int descriptor = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int cl_resize_file(int descriptor, uint64_t size) {
+    int result;
+    do
+        result = ftruncate(descriptor, (off_t)size);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : 0;
+}
+
+static int allocate(int descriptor, int mode, uint64_t offset, uint64_t size) {
+    int result;
+    do
+        result = fallocate(descriptor, mode, (off_t)offset, (off_t)size);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : 0;
+}
+
+int cl_allocate(int descriptor, uint64_t offset, uint64_t size) {
+    return allocate(descriptor, 0, offset, size);
+}
+
+int cl_punch_hole(int descriptor, uint64_t offset, uint64_t size) {
+    return allocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
+}
+
+int cl_lock_file(int descriptor) {
+    return flock(descriptor, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+}
+
+int cl_file_state(int descriptor, struct cl_file_state *state) {
+    struct stat status;
+    struct statfs filesystem;
+    if (fstat(descriptor, &status) < 0 || fstatfs(descriptor, &filesystem) < 0)
+        return -errno;
+    *state = (struct cl_file_state){
+        .size = (uint64_t)status.st_size,
+        .is_regular = S_ISREG(status.st_mode),
+        .is_huge = filesystem.f_type == HUGETLBFS_MAGIC,
+        .is_memory = filesystem.f_type == TMPFS_MAGIC || filesystem.f_type == RAMFS_MAGIC,
+        .page_size = (uint64_t)filesystem.f_bsize,
+        .available = (uint64_t)filesystem.f_bavail * (uint64_t)filesystem.f_bsize,
+    };
+    // hugetlbfs does not tell holes from data, but counts the pages that a file has.
+    if (state->is_huge)
+        state->has_data = status.st_blocks > 0;
+    else
+        state->has_data = status.st_size > 0 && (lseek(descriptor, 0, SEEK_DATA) >= 0 || errno != ENXIO);
+    return 0;
 }
 
 int cl_seal(int descriptor) {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/syscall.h>
 
 int cl_epoll_wait(int epoll, struct cl_epoll_event *events, int timeout_milliseconds) {
     struct epoll_event ready[CL_EPOLL_BATCH];
@@ -45,4 +46,10 @@ int cl_make_nonblocking(int descriptor) {
 int cl_wait_writable(int descriptor, int milliseconds) {
     struct pollfd wait = {.fd = descriptor, .events = POLLOUT};
     return poll(&wait, 1, milliseconds) == 1;
+}
+
+int cl_mbind(void *address, size_t size, int policy, const uint64_t nodes[CL_NODES / 64]) {
+    // The kernel reads one bit less than it is told.
+    long result = syscall(SYS_mbind, address, size, policy, nodes, CL_NODES + 1, 0);
+    return result < 0 ? -errno : 0;
 }

@@ -25,11 +25,13 @@ public final class GuestMemoryRegion: Sendable {
     ///
     /// - Parameters:
     ///   - size: bytes, a multiple of the page size, not zero.
+    ///   - backing: what it is made of.
     ///   - protection: what may be done with it at first.
     /// - Throws: `SystemCallError` where the host can't map that much; EINVAL for a region beyond the end of the
     ///   address space.
     public init(
-        name: String, start: GuestAddress, size: UInt64, protection: MemoryMapping.Protection = .readWrite
+        name: String, start: GuestAddress, size: UInt64, backing: MemoryBacking = MemoryBacking(),
+        protection: MemoryMapping.Protection = .readWrite
     ) throws(SystemCallError) {
         guard start.advanced(by: size) != nil else {
             throw SystemCallError("mmap", .invalidArgument, subject: "\(size) bytes of guest memory at \(start)")
@@ -37,6 +39,6 @@ public final class GuestMemoryRegion: Sendable {
         self.name = name
         self.start = start
         mapping = try MemoryMapping(
-            anonymous: size, alignment: Self.alignment, congruentTo: start.rawValue, protection: protection)
+            size, backing, alignment: Self.alignment, congruentTo: start.rawValue, protection: protection)
     }
 }

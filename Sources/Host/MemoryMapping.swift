@@ -1,18 +1,23 @@
 import CLinux
+import Synchronization
 import SystemPackage
 
 /// A range of the process's address space that this value owns; it is unmapped when the value is gone.
 ///
-/// Memory is private and anonymous. It counts against the host only where it is touched, is left out of core dumps
-/// and of forked children, and may be backed by transparent huge pages.
+/// Memory counts against the host only where it is touched, and is left out of core dumps and of forked children.
 @safe public struct MemoryMapping: ~Copyable, @unchecked Sendable {
     // Sendable: the address and size never change, and what the memory holds is shared with a guest anyway, so each
     // access goes through shims that expect it to change underneath them.
 
     /// Where the mapping begins.
-    public let base: UnsafeMutableRawPointer
+    public var base: UnsafeMutableRawPointer { unsafe addresses.base }
     /// Its size in bytes, a multiple of the page size.
-    public let size: UInt64
+    public var size: UInt64 { addresses.size }
+    /// What it is made of.
+    public let backing: MemoryBacking
+    /// Parts of a file's mapping that are covered with zeroes.
+    private let covers: Mutex<RangeSet>
+    private let addresses: AddressReservation
 
     /// What may be done with a part of a mapping.
     public enum Protection: Sendable {
@@ -31,95 +36,195 @@ import SystemPackage
         }
     }
 
-    /// Maps fresh memory that reads as zero.
+    /// Maps fresh private memory that reads as zero, and may be backed by transparent huge pages.
     ///
-    /// - Parameters:
-    ///   - size: bytes, a multiple of the page size, not zero.
-    ///   - alignment: a power of two, at least the page size.
-    ///   - offset: the base is congruent to it modulo `alignment`, so that guest-physical and host addresses share
-    ///     their low bits and KVM can map huge pages.
-    ///   - protection: of the whole mapping, at first.
-    /// - Throws: `SystemCallError` (`mmap`: ENOMEM where the address space or the overcommit limit is exhausted).
+    /// - Parameters: those of the other initializer.
     public init(
         anonymous size: UInt64, alignment: UInt64 = hostPageSize, congruentTo offset: UInt64 = 0,
         protection: Protection = .readWrite
     ) throws(SystemCallError) {
-        precondition(alignment >= hostPageSize && alignment & (alignment - 1) == 0, "not a power of two")
-        let (reserved, overflow) = size.addingReportingOverflow(alignment)
-        guard size > 0, size % hostPageSize == 0, !overflow, let length = Int(exactly: reserved) else {
-            throw SystemCallError("mmap", .invalidArgument, subject: "\(size) bytes of memory")
-        }
-        // More than is needed, so that an aligned part can be kept and the rest given back.
-        var error: CInt = 0
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        guard let start = unsafe cl_mmap(nil, length, protection.flags, flags, -1, 0, &error) else {
-            throw SystemCallError("mmap", Errno(rawValue: -error), subject: "\(size) bytes of memory")
-        }
-        let address = UInt64(UInt(bitPattern: start))
-        let head = (offset &- address) & (alignment - 1)
-        let tail = alignment - head
-        if head > 0 {
-            _ = unsafe cl_munmap(start, Int(head))
-        }
-        unsafe base = start + Int(head)
-        if tail > 0 {
-            _ = unsafe cl_munmap(base + Int(size), Int(tail))
-        }
-        self.size = size
-        // None of these can fail for a mapping of ours but for kernels built without the feature.
-        for advice in [MADV_DONTDUMP, MADV_DONTFORK, MADV_HUGEPAGE] {
-            _ = unsafe cl_madvise(base, Int(size), CInt(advice))
-        }
+        try self.init(size, MemoryBacking(), alignment: alignment, congruentTo: offset, protection: protection)
     }
 
-    deinit {
-        _ = unsafe cl_munmap(base, Int(size))
+    /// Maps fresh memory that reads as zero.
+    ///
+    /// - Parameters:
+    ///   - size: bytes, a multiple of the backing's pages, not zero.
+    ///   - alignment: a power of two, at least the page size.
+    ///   - offset: the base is congruent to it modulo `alignment`, so that guest-physical and host addresses share
+    ///     their low bits and KVM can map huge pages.
+    ///   - protection: of the whole mapping, at first. An inaccessible one counts against no limit of the host.
+    /// - Throws: `SystemCallError` (`mmap`: ENOMEM where the address space, the overcommit limit or the pool of huge
+    ///   pages is exhausted; `fallocate`: ENOSPC; `mbind`: EINVAL where the host lacks the nodes).
+    public init(
+        _ size: UInt64, _ backing: MemoryBacking, alignment: UInt64 = hostPageSize, congruentTo offset: UInt64 = 0,
+        protection: Protection = .readWrite
+    ) throws(SystemCallError) {
+        self = try Self.make(size, backing, alignment: alignment, congruentTo: offset, protection: protection)
     }
 
-    /// Changes what may be done with a part of the mapping (`mprotect(2)`).
+    /// An initializer can't fail once it has everything that the value owns.
+    private static func make(
+        _ size: UInt64, _ backing: MemoryBacking, alignment: UInt64, congruentTo offset: UInt64, protection: Protection
+    ) throws(SystemCallError) -> MemoryMapping {
+        let mapping = MemoryMapping(
+            try AddressReservation(
+                size, pageSize: backing.pageSize, alignment: max(alignment, backing.pageSize), congruentTo: offset),
+            backing)
+        if backing.reserve, backing.isShared, !backing.isHuge, let file = backing.file {
+            let result = cl_allocate(file.descriptor.rawValue, backing.fileOffset, size)
+            guard result == 0 else {
+                throw SystemCallError("fallocate", Errno(rawValue: -result), subject: "\(size) bytes")
+            }
+        }
+        // The host accounts for what is private when it can be written.
+        let first = backing.reserve ? Protection.readWrite : .inaccessible
+        try mapping.place(0..<size, first)
+        if protection != first {
+            if backing.reserve {
+                // Linux forgets about private memory that never was populated and can't be written any more.
+                try mapping.joinLaterParts()
+            }
+            try mapping.protect(0..<size, protection)
+        }
+        return mapping
+    }
+
+    private init(_ addresses: consuming AddressReservation, _ backing: MemoryBacking) {
+        self.addresses = addresses
+        self.backing = backing
+        covers = Mutex(RangeSet())
+    }
+
+    /// Changes what may be done with a part of the mapping (`mprotect(2)`). A part of a file that is to read as zeroes
+    /// is covered with private memory, since reading it would allocate; what a mapping that is not shared has there is
+    /// lost then.
     ///
     /// - Throws: `SystemCallError`: ENOMEM where the process has too many mappings (`vm.max_map_count`).
     public func protect(_ range: Range<UInt64>, _ protection: Protection) throws(SystemCallError) {
+        guard !range.isEmpty else { return }
+        if backing.file != nil {
+            if protection == .zeroes {
+                return try cover(range)
+            }
+            for part in covers.withLock({ $0.intersection(range) }) {
+                try place(part, protection)
+                covers.withLock { $0.remove(part) }
+            }
+        }
         let result = unsafe cl_mprotect(pointer(to: range), Int(range.upperBound - range.lowerBound), protection.flags)
         if result < 0 {
             throw SystemCallError("mprotect", Errno(rawValue: -result))
         }
     }
 
-    /// Gives the memory of a part of the mapping back to the host; it reads as zero afterwards (`MADV_DONTNEED`).
+    /// Gives the memory of a part of the mapping back to the host; it reads as zero afterwards. Private pages are
+    /// dropped, and a file gets a hole.
     public func discard(_ range: Range<UInt64>) throws(SystemCallError) {
-        let result = unsafe cl_madvise(pointer(to: range), Int(range.upperBound - range.lowerBound), MADV_DONTNEED)
-        if result < 0 {
-            throw SystemCallError("madvise", Errno(rawValue: -result), subject: "MADV_DONTNEED")
+        guard !range.isEmpty else { return }
+        let isCovered = backing.file != nil && covers.withLock { !$0.intersection(range).isEmpty }
+        if !backing.isShared || isCovered {
+            let result = advise(range, MADV_DONTNEED)
+            // Private huge pages can be dropped since Linux 5.18; before that, the hole in their file does it.
+            if result < 0, !(result == -EINVAL && backing.isHuge) {
+                throw SystemCallError("madvise", Errno(rawValue: -result), subject: "MADV_DONTNEED")
+            }
         }
-    }
-
-    /// Takes memory from the host for all of an accessible part (`MADV_POPULATE_WRITE`).
-    public func populate(_ range: Range<UInt64>) throws(SystemCallError) {
-        let result = unsafe cl_madvise(pointer(to: range), Int(range.upperBound - range.lowerBound), 23)
-        if result < 0 {
-            throw SystemCallError("madvise", Errno(rawValue: -result), subject: "MADV_POPULATE_WRITE")
+        if let file = backing.file {
+            let result = cl_punch_hole(
+                file.descriptor.rawValue, backing.fileOffset + range.lowerBound, range.upperBound - range.lowerBound)
+            if result < 0 {
+                throw SystemCallError("fallocate", Errno(rawValue: -result), subject: "FALLOC_FL_PUNCH_HOLE")
+            }
         }
     }
 
     /// Lets parts that get a protection of their own later be joined again: with one page populated before, all of
     /// them share one anonymous VMA root, and giving everything the same protection leaves a single mapping behind.
+    /// Parts of a shared file join anyway.
     ///
     /// - Throws: `SystemCallError` where the first page is not accessible, or no memory is left.
     public func joinLaterParts() throws(SystemCallError) {
+        guard !backing.isShared, !backing.isHuge else { return }
         try protect(0..<hostPageSize, .readWrite)
         try touch(0)
         // All of it: the host may have given a huge page.
         try discard(0..<size)
     }
 
-    /// Writes zero to the first byte of a page, which populates it. Needs the handlers of SIGSEGV and SIGBUS that accesses
-    /// to guest memory need, too.
+    /// Writes zero to the first byte of a page, which populates it. Needs the handlers of SIGSEGV and SIGBUS that
+    /// accesses to guest memory need, too.
     ///
     /// - Throws: `SystemCallError` (`touch`: EFAULT) where the page is not accessible, or no memory is left.
     public func touch(_ offset: UInt64) throws(SystemCallError) {
         if unsafe cl_guarded_store_u8(pointer(to: offset..<offset + 1), 0) != 0 {
             throw SystemCallError("touch", .badAddress, subject: "a page of a mapping")
+        }
+    }
+
+    /// Covers a part with zeroes that take no memory.
+    private func cover(_ range: Range<UInt64>) throws(SystemCallError) {
+        try map(range, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, file: -1)
+        covers.withLock { $0.insert(range) }
+        for advice in [MADV_DONTDUMP, MADV_DONTFORK] {
+            _ = advise(range, CInt(advice))
+        }
+    }
+
+    /// Maps the backing into a part of the reserved addresses, with all that goes with it.
+    private func place(_ range: Range<UInt64>, _ protection: Protection) throws(SystemCallError) {
+        let flags =
+            (backing.isShared ? MAP_SHARED : MAP_PRIVATE) | (backing.reserve ? 0 : MAP_NORESERVE)
+            | (backing.file == nil ? MAP_ANONYMOUS : 0)
+        try map(range, protection.flags, flags, file: backing.file?.descriptor.rawValue ?? -1)
+        // None of these can fail for a mapping of ours but for kernels built without the feature.
+        for advice in [MADV_DONTDUMP, MADV_DONTFORK] {
+            _ = advise(range, CInt(advice))
+        }
+        if !backing.isHuge {
+            _ = advise(range, CInt(backing.transparentHugePages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
+        }
+        if let file = backing.file, !file.isMemory, !file.isHuge {
+            // Reading ahead would populate unplugged blocks.
+            _ = advise(range, MADV_RANDOM)
+        }
+        if let placement = backing.placement {
+            try bind(range, placement)
+        }
+    }
+
+    private func map(_ range: Range<UInt64>, _ protection: CInt, _ flags: CInt, file: CInt) throws(SystemCallError) {
+        let (start, size) = unsafe (pointer(to: range), Int(range.upperBound - range.lowerBound))
+        let offset = file < 0 ? 0 : Int(backing.fileOffset + range.lowerBound)
+        var error: CInt = 0
+        if unsafe cl_mmap(start, size, protection, flags | MAP_FIXED, file, offset, &error) == nil {
+            // The kernel may have taken what was there away by then; nobody else may get the addresses.
+            var ignored: CInt = 0
+            let reserve = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE
+            _ = unsafe cl_mmap(start, size, PROT_NONE, reserve, -1, 0, &ignored)
+            throw SystemCallError("mmap", Errno(rawValue: -error), subject: "\(size) bytes of memory")
+        }
+    }
+
+    private func bind(_ range: Range<UInt64>, _ placement: MemoryBacking.Placement) throws(SystemCallError) {
+        var words = [UInt64](repeating: 0, count: Int(CL_NODES) / 64)
+        for node in placement.nodes where node < UInt32(CL_NODES) {
+            words[Int(node / 64)] |= 1 << UInt64(node % 64)
+        }
+        let result = unsafe cl_mbind(
+            pointer(to: range), Int(range.upperBound - range.lowerBound), placement.policy.rawValue, words)
+        if result < 0 {
+            let nodes = placement.nodes.map { "\($0)" }.joined(separator: ", ")
+            throw SystemCallError("mbind", Errno(rawValue: -result), subject: "nodes \(nodes)")
+        }
+    }
+
+    func advise(_ range: Range<UInt64>, _ advice: CInt) -> CInt {
+        while true {
+            let result = unsafe cl_madvise(pointer(to: range), Int(range.upperBound - range.lowerBound), advice)
+            if result != -EINTR {
+                return result
+            }
         }
     }
 

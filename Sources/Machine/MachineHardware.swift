@@ -45,14 +45,11 @@ final class MachineHardware {
             return try MachineLayout(configuration, physicalAddressBits: supported.physicalAddressBits)
         }
         self.layout = layout
-        (bootMemory, serial, powerButton) = try MachineError.calling(MachineError.host) {
-            () throws(SystemCallError) in
-            (
-                try Self.makeBootMemory(layout), try SerialUnit(channel, loop: loop, events: events),
-                try EventDescriptor()
-            )
+        bootMemory = try MachineMemory.makeBootMemory(configuration, layout)
+        (serial, powerButton) = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+            (try SerialUnit(channel, loop: loop, events: events), try EventDescriptor())
         }
-        let regions = try Self.makeRegions(configuration, layout)
+        let regions = try MachineMemory.makeDeviceRegions(configuration, layout)
         memory = GuestMemory(regions: bootMemory + regions)
         let budget = MappingBudget()
         let slots = try MachineError.calling(MachineError.configuration) { () throws(ConfigurationError) in
@@ -78,46 +75,7 @@ final class MachineHardware {
         }
         serial.systemReset()
         try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
-            for region in bootMemory {
-                try region.mapping.discard(0..<region.size)
-            }
+            try MachineMemory.clear(bootMemory, of: memory, backend: configuration.memoryBackend)
         }
-    }
-
-    /// Boot memory without a hole is one region, whatever nodes it belongs to.
-    private static func makeBootMemory(_ layout: MachineLayout) throws(SystemCallError) -> [GuestMemoryRegion] {
-        var ranges: [Range<UInt64>] = []
-        for range in layout.ramRanges {
-            if let last = ranges.last, last.upperBound == range.start {
-                ranges[ranges.count - 1] = last.lowerBound..<range.end
-            } else {
-                ranges.append(range.start..<range.end)
-            }
-        }
-        var regions: [GuestMemoryRegion] = []
-        for range in ranges {
-            regions.append(
-                try GuestMemoryRegion(
-                    name: "ram", start: GuestAddress(range.lowerBound), size: UInt64(range.count)))
-        }
-        return regions
-    }
-
-    private static func makeRegions(
-        _ configuration: MachineConfiguration, _ layout: MachineLayout
-    ) throws(MachineError) -> [GuestMemoryRegion] {
-        var regions: [GuestMemoryRegion] = []
-        for (device, place) in zip(configuration.memoryDevices, layout.memoryDeviceRegions) {
-            do throws(SystemCallError) {
-                regions.append(
-                    try GuestMemoryRegion(name: device.id, start: GuestAddress(place.start), size: device.size))
-            } catch {
-                throw .configuration(
-                    ConfigurationError(
-                        "--virtio-mem \(device.id)",
-                        "this host can't reserve a region of \(ByteSize(device.size)): \(error.errno)"))
-            }
-        }
-        return regions
     }
 }

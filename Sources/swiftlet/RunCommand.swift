@@ -103,16 +103,18 @@ struct RunCommand: ParsableCommand {
         try KVMDevice.check()
         // From here on it is the guest's process that is told to end: it cleans up.
         deferTermination()
+        let memory = try MemoryFiles(opening: machine)
         let serial = try SerialEnd(opening: serialOption, apartFrom: files.sources)
         let monitor = try MonitorEnd(opening: monitorOption)
 
         let request = LaunchRequest(
-            machine: machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk, serial: serial.channel,
+            machine: memory.machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk, serial: serial.channel,
             monitor: monitor.channel)
         if let problem = KVMDevice.warning(on: HostProcessor()) {
             complain("warning: \(problem)")
         }
-        let error = vmm.become(request, keeping: files.descriptors + serial.descriptors + monitor.descriptors)
+        let error = vmm.become(
+            request, keeping: files.descriptors + memory.descriptors + serial.descriptors + monitor.descriptors)
         monitor.removeSocket()
         throw error
     }

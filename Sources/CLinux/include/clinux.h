@@ -55,6 +55,15 @@ static inline int cl_madvise(void *address, size_t size, int advice) {
     return madvise(address, size, advice) < 0 ? -errno : 0;
 }
 
+/// MADV_POPULATE_WRITE, which older headers lack.
+enum { CL_MADV_POPULATE_WRITE = 23 };
+
+/// The host's numbers of nodes end here (MAX_NUMNODES).
+enum { CL_NODES = 1024 };
+
+/// mbind(2): policies as linux/mempolicy.h numbers them; a bit for each node.
+int cl_mbind(void *address, size_t size, int policy, const uint64_t nodes[CL_NODES / 64]);
+
 static inline int cl_eventfd(unsigned int count) {
     int descriptor = eventfd(count, EFD_CLOEXEC | EFD_NONBLOCK);
     return descriptor < 0 ? -errno : descriptor;

@@ -1,11 +1,50 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 // Files that are opened by other means than open(2), close-on-exec: a descriptor or a negated errno.
 
 /// memfd_create(2): an empty file in memory that can be sealed.
 int cl_memory_file(const char *name);
+
+/// The same, of huge pages of that many bytes.
+int cl_huge_memory_file(const char *name, uint64_t page_size);
+
+/// A file without a name in a directory, for reading and writing (O_TMPFILE).
+int cl_unnamed_file(const char *directory);
+
+/// ftruncate(2). 0 or a negated errno.
+int cl_resize_file(int descriptor, uint64_t size);
+
+/// Takes what a range of a file needs from its file system: fallocate(2). 0 or a negated errno.
+int cl_allocate(int descriptor, uint64_t offset, uint64_t size);
+
+/// Gives what a range of a file has back to its file system; it reads as zero. 0 or a negated errno.
+int cl_punch_hole(int descriptor, uint64_t offset, uint64_t size);
+
+/// Locks an open file for whoever has it open in this way: flock(2). 0, or -EWOULDBLOCK where somebody else has it.
+int cl_lock_file(int descriptor);
+
+/// What there is to know about a file that is to back memory.
+struct cl_file_state {
+    uint64_t size;
+    /// Bytes of a page of a hugetlbfs mount; of no meaning else.
+    uint64_t page_size;
+    /// Bytes that the file system has left.
+    uint64_t available;
+    bool is_regular;
+    /// Whether it has any contents but holes.
+    bool has_data;
+    /// Whether it lies on a hugetlbfs mount.
+    bool is_huge;
+    /// Whether its contents are always in memory (tmpfs).
+    bool is_memory;
+};
+
+/// 0 or a negated errno.
+int cl_file_state(int descriptor, struct cl_file_state *state);
 
 /// Seals a file in memory: its contents and size stay as they are. 0 or a negated errno.
 int cl_seal(int descriptor);
