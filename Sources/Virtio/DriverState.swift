@@ -1,6 +1,6 @@
 /// How a device and its driver stand with each other, as the status register tells it (virtio specification, 2.1).
 public enum DriverState: Sendable, Equatable {
-    /// No driver has touched the device since it was last reset.
+    /// No driver uses the device, though the guest may have found it (ACKNOWLEDGE).
     case absent
     /// A driver is negotiating features, or setting up queues.
     case starting

@@ -48,8 +48,8 @@ struct TransportState<Device: VirtioDevice> {
         if let refusedFeatures { return .refused(features: refusedFeatures) }
         if hasFailed { return .failed }
         return switch progress {
-        case .reset: .absent
-        case .acknowledged, .driver, .negotiated: .starting
+        case .reset, .acknowledged: .absent
+        case .driver, .negotiated: .starting
         case .running(let features): .running(features: features)
         }
     }

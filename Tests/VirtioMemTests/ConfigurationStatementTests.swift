@@ -1,4 +1,5 @@
 import GuestMemory
+import TestSupport
 import Testing
 import Virtio
 
@@ -156,6 +157,32 @@ import Virtio
         #expect(device.negotiate(MemoryDeviceFixture.features | 1))
     }
 
+    /// "The device MUST NOT offer feature bits corresponding to features it would not support if accepted by the driver."
+    /// What is not among these need not be done: suspending, resetting single queues, packed queues, queues in order,
+    /// translated addresses, notifications with data, SR-IOV.
+    @Test func exactlyTheseFeaturesAreOffered() throws {
+        let transport: UInt64 = 1 << 28 | 1 << 29 | 1 << 32
+        #expect(try MemoryDeviceFixture(starts: false).offeredFeatures == transport | 0b10)
+        #expect(try MemoryDeviceFixture(node: 0, starts: false).offeredFeatures == transport | 0b11)
+        #expect(try MemoryDeviceFixture(acceptsReaders: true, starts: false).offeredFeatures == transport | 0b10)
+        let device = try MemoryDeviceFixture(node: 0, starts: false)
+        for window in 2..<8 as Range<UInt32> {
+            device.setRegister(0x14, window)
+            #expect(device.register(0x10) == 0)
+        }
+    }
+
+    /// "If a device has successfully negotiated a set of features at least once, then it SHOULD NOT fail re-negotiation
+    /// of the same set of features after a device or system reset."
+    @Test(arguments: [1 << 32, 1 << 32 | 0b10, 1 << 32 | 0b11, 1 << 32 | 1 << 28 | 1 << 29 | 0b01] as [UInt64])
+    func whatWasNegotiatedOnceIsNegotiatedAgain(features: UInt64) throws {
+        let device = try MemoryDeviceFixture(node: 0, acceptsReaders: true, starts: false)
+        for round in 0..<6 {
+            #expect(device.negotiate(features), "\(round)")
+            if round.isMultiple(of: 2) { device.setRegister(0x70, 0) } else { device.transport.systemReset() }
+        }
+    }
+
     /// "A device MAY fail to operate further if VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE is not accepted."
     @Test func aDriverThatWouldReadUnpluggedMemoryIsTurnedAway() throws {
         let device = try MemoryDeviceFixture(node: 1, starts: false)
@@ -197,6 +224,28 @@ import Virtio
         #expect(!device.isAccessible(block: 4))
         #expect(try device.plug(block: 4) == .acknowledge)
         #expect(try device.memory.loadUInt64(at: GuestAddress(device.address(ofBlock: 4))) == 0, "a clean start")
+    }
+
+    /// A host that can't hide the memory: blocks stay plugged, as the specification has it for corner cases, and the
+    /// next driver unplugs them. What is plugged is within the usable region all the same.
+    @Test func aSystemResetThatTheHostRefusesLeavesItToTheNextDriver() throws {
+        var made: FaultyHost?
+        let device = try MemoryDeviceFixture(region: 16 * Self.gibibyte, requested: 10 * Self.gibibyte) { region in
+            made = FaultyHost(region)
+            return made
+        }
+        let host = try #require(made)
+        #expect(try device.plug(block: 5000, 3) == .acknowledge)
+        try device.setRequestedSize(Self.gibibyte)
+        host.fault = FaultyHost.Fault(calls: 0..<Int.max, errno: .noMemory)
+        try device.resetSystem()
+        #expect(device.pluggedSize == 6 * Self.mebibyte)
+        #expect(device.usableSize == 12 * Self.gibibyte)
+        #expect(try device.unplugAll() == .busy)
+        host.fault = nil
+        #expect(try device.unplugAll() == .acknowledge)
+        #expect(device.pluggedSize == 0)
+        #expect(device.usableSize == 2 * Self.gibibyte)
     }
 
     // MARK: Sizes that can't be

@@ -149,8 +149,12 @@ final class MemoryDeviceFixture {
     }
 
     /// Sends bytes, and returns the answer to them.
-    func send(_ bytes: [UInt8]) throws -> Answer {
-        try driver.send(bytes)
+    ///
+    /// - Parameters:
+    ///   - cut: the sizes of the descriptors for the request; one for all by default.
+    ///   - responseCut: the sizes of those for the response.
+    func send(_ bytes: [UInt8], cut: [UInt32]? = nil, responseCut: [UInt32] = [10]) throws -> Answer {
+        try driver.send(bytes, cut: cut, responseCut: responseCut)
         let before = try driver.completed
         #expect(transport.processQueue(0) == nil)
         #expect(try driver.completed == before &+ 1)
@@ -159,6 +163,24 @@ final class MemoryDeviceFixture {
         #expect(response[2..<8].allSatisfy { $0 == 0 })
         return Answer(
             type: UInt16(response[0]) | UInt16(response[1]) << 8, state: UInt16(response[8]) | UInt16(response[9]) << 8)
+    }
+
+    /// Sends what is no request, or leaves no room for a response.
+    ///
+    /// - Returns: what was wrong with it.
+    func sendMalformed(_ bytes: [UInt8], cut: [UInt32], responseCut: [UInt32]) throws -> VirtqueueError? {
+        try driver.send(bytes, cut: cut, responseCut: responseCut)
+        let failure = transport.processQueue(0)
+        #expect(try driver.completed == 0)
+        return failure
+    }
+
+    /// Sends a request, and returns what the device may not write, as it was before and as it is then.
+    func sendComparing(_ bytes: [UInt8]) throws -> (before: [UInt8], after: [UInt8]) {
+        try driver.send(bytes)
+        let before = try driver.readableBytes
+        #expect(transport.processQueue(0) == nil)
+        return (before, try driver.readableBytes)
     }
 
     func plug(_ address: UInt64, _ count: UInt16) throws -> Answer {

@@ -64,6 +64,15 @@ final class RequestDriver {
         sent = 0
     }
 
+    /// What the device may read but not write: the descriptor table, the available ring and the request.
+    var readableBytes: [UInt8] {
+        get throws {
+            try memory.read(64 * 16, at: GuestAddress(Self.setup.descriptorTable))
+                + memory.read(4 + 2 * 64, at: GuestAddress(Self.setup.availableRing))
+                + memory.read(64, at: GuestAddress(Self.requestAddress))
+        }
+    }
+
     /// What the device wrote into the room for the response, and how much it says it wrote.
     func response() throws -> (bytes: [UInt8], written: UInt32) {
         let last = UInt64((sent &- 1) % 64)

@@ -1,5 +1,6 @@
 import GuestMemory
 import Host
+import TestSupport
 import Testing
 
 @testable import VirtioMem
@@ -70,10 +71,56 @@ import Testing
         #expect(device.pluggedSize == 0)
     }
 
+    /// Which don't stall the queue.
     @Test(arguments: [4, 5, 0x0100, 0xFFFF] as [UInt16])
     func typesThatNobodyKnowsAreErrors(type: UInt16) throws {
         #expect(try send(type, Self.start, 1) == .error)
         #expect(device.pluggedSize == 0)
+        #expect(try device.plug(block: 0) == .acknowledge)
+    }
+
+    /// "The device MUST NOT make assumptions about the particular arrangement of descriptors."
+    @Test(arguments: [[24], [2, 6, 8, 2, 6], [1, 23], [0, 24, 0], [UInt32](repeating: 1, count: 24)] as [[UInt32]])
+    func requestsMayBeCutAnyhow(cut: [UInt32]) throws {
+        for responseCut in [[10], [1, 9], [2, 6, 2], [0, 10, 6]] as [[UInt32]] {
+            func send(_ type: UInt16) throws -> Answer {
+                try device.send(
+                    RequestDriver.request(type: type, address: Self.start, blockCount: 3, padding: 0x33), cut: cut,
+                    responseCut: responseCut)
+            }
+            #expect(try send(0) == .acknowledge)
+            #expect(try send(3) == .plugged)
+            #expect(try send(1) == .acknowledge)
+            #expect(try send(3) == .unplugged)
+        }
+    }
+
+    /// A chain that can't be a request, or has no room for a response, is a mistake with the queue: nothing is done, and
+    /// the device needs a reset, after which it works.
+    @Test(
+        arguments: [([23], [10]), ([24], [9]), ([24], []), ([], [10]), ([0], [0])] as [([UInt32], [UInt32])])
+    func aMalformedChainMakesTheDeviceNeedAReset(cut: [UInt32], responseCut: [UInt32]) throws {
+        let failure = try device.sendMalformed(
+            RequestDriver.request(type: 0, address: Self.start, blockCount: 1), cut: cut, responseCut: responseCut)
+        guard case .buffersTooShort = failure else {
+            Issue.record("\(String(describing: failure))")
+            return
+        }
+        #expect(device.register(0x70) == 15 | 64)
+        #expect(device.register(0x60) & 2 != 0)
+        #expect(device.pluggedSize == 0)
+        try device.resetByDriver()
+        #expect(try device.plug(block: 0) == .acknowledge)
+    }
+
+    /// "A device MUST NOT write to a device-readable buffer [...]. A device MUST NOT write to any descriptor table
+    /// entry."
+    @Test func onlyTheResponseIsWritten() throws {
+        for type in 0...4 as ClosedRange<UInt16> {
+            let request = RequestDriver.request(type: type, address: Self.start, blockCount: 2, padding: 0x77)
+            let (before, after) = try device.sendComparing(request)
+            #expect(before == after, "\(type)")
+        }
     }
 
     @Test func theLastUsableBlockIsUsable() throws {
@@ -203,6 +250,32 @@ import Testing
         #expect(try device.plug(block: 0, 4) == .acknowledge)
         #expect(try device.unplug(block: 0, 4) == .acknowledge, "though more is requested")
         #expect(device.pluggedSize == 0)
+    }
+
+    /// "The device MAY reject requests with VIRTIO_MEM_RESP_BUSY if the request can currently not be processed." The same
+    /// for UNPLUG ALL. Making memory inaccessible is all that can't be done.
+    @Test func aHostThatKeepsMemoryIsBusyAndThatLeavesNoTrace() throws {
+        var made: FaultyHost?
+        let device = try MemoryDeviceFixture { region in
+            made = FaultyHost(region)
+            return made
+        }
+        let host = try #require(made)
+        #expect(try device.plug(block: 0, 4) == .acknowledge)
+        try device.memory.store(7 as UInt64, at: GuestAddress(device.address(ofBlock: 2)))
+        try device.setRequestedSize(0)
+        let generation = device.generation
+        host.fault = FaultyHost.Fault(calls: 0..<Int.max, errno: .noMemory)
+        #expect(try device.unplug(block: 2) == .busy)
+        #expect(try device.unplugAll() == .busy)
+        #expect(device.pluggedSize == 8 * Self.mebibyte)
+        #expect(device.usableSize == 2 * Self.gibibyte)
+        #expect(device.generation == generation)
+        #expect(try device.state(block: 0, 4) == .plugged)
+        #expect(try device.memory.loadUInt64(at: GuestAddress(device.address(ofBlock: 2))) == 7)
+        host.fault = nil
+        #expect(try device.unplug(block: 2) == .acknowledge)
+        #expect(try device.unplugAll() == .acknowledge)
     }
 
     // MARK: UNPLUG ALL

@@ -1,6 +1,6 @@
 import GuestMemory
 import Host
-import Synchronization
+import TestSupport
 import Testing
 
 @testable import VirtioMem
@@ -74,60 +74,29 @@ import Testing
 
     /// A host that can't do it has the driver refused, and the size left as it was.
     @Test func theHostMayRefuse() throws {
-        var made: StubbornHost?
+        var made: FaultyHost?
         let device = try MemoryDeviceFixture(acceptsReaders: true, starts: false) { region in
-            made = StubbornHost(region)
+            made = FaultyHost(region)
             return made
         }
         let host = try #require(made)
-        host.refuses = true
+        let refusal = FaultyHost.Fault(calls: 0..<Int.max, errno: .noMemory)
+        host.fault = refusal
         #expect(!device.negotiate(Self.legacy))
         #expect(device.transport.driver == .refused(features: Self.legacy))
         #expect(device.transport.withDevice { $0.refusal } == .host(SystemCallError("mprotect", .noMemory)))
         device.setRegister(0x70, 0)
 
-        host.refuses = false
+        host.fault = nil
         device.start(features: Self.legacy)
-        host.refuses = true
+        host.fault = refusal
         #expect(throws: VirtioMemError.unreadable(.host(SystemCallError("mprotect", .noMemory)))) {
             try device.setRequestedSize(4 * Self.gibibyte)
         }
         #expect(device.requestedSize == Self.gibibyte)
         #expect(device.usableSize == 2 * Self.gibibyte)
-        host.refuses = false
+        host.fault = nil
         try device.setRequestedSize(4 * Self.gibibyte)
         #expect(device.usableSize == 6 * Self.gibibyte)
-    }
-}
-
-/// Memory whose protection the host at times won't change.
-private final class StubbornHost: HostMemory {
-    private let region: GuestMemoryRegion
-    private let refusal = Atomic<Bool>(false)
-
-    init(_ region: GuestMemoryRegion) {
-        self.region = region
-    }
-
-    var refuses: Bool {
-        get { refusal.load(ordering: .relaxed) }
-        set { refusal.store(newValue, ordering: .relaxed) }
-    }
-
-    func protect(_ range: Range<UInt64>, _ protection: MemoryMapping.Protection) throws(SystemCallError) {
-        guard !refuses else { throw SystemCallError("mprotect", .noMemory) }
-        try region.protect(range, protection)
-    }
-
-    func discard(_ range: Range<UInt64>) throws(SystemCallError) { try region.discard(range) }
-
-    func populate(_ range: Range<UInt64>) throws(SystemCallError) { try region.populate(range) }
-
-    func protections(of range: Range<UInt64>) throws(SystemCallError) -> [MemoryMapping.ProtectionRun] {
-        try region.protections(of: range)
-    }
-
-    func residentSize(of range: Range<UInt64>) throws(SystemCallError) -> UInt64 {
-        try region.residentSize(of: range)
     }
 }

@@ -22,6 +22,7 @@ import Testing
         let requests = 3000
 
         let driver = FakeDriver(memory: memory, setup: TestMemory.setup(size: size), features: features)
+        try memory.store(0x0403_0201 as UInt32, at: GuestAddress(0x18_0000))
         var sent = 0
         var done = 0
         while done < requests {
@@ -41,7 +42,11 @@ import Testing
                 fixture.write(.interruptAcknowledge, fixture.read(.interruptStatus))
             }
             try driver.refuseInterrupts()
-            done += try driver.takeUsed().count
+            // "The device MUST set len prior to updating the used idx", and must have written that much by then.
+            let used = try driver.takeUsed()
+            done += used.count
+            try #require(used.allSatisfy { $0.written == 4 })
+            try #require(try used.isEmpty || memory.loadUInt32(at: GuestAddress(0x18_0100)) == 0x0102_0304)
         }
         #expect(transport.failure == nil)
         #expect(transport.withDevice { $0.completed } == requests)

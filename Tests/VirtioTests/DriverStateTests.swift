@@ -21,9 +21,9 @@ import Testing
     @Test func theStateFollowsTheDriver() throws {
         expect(.absent, changes: 0)
         fixture.write(.status, 1)
-        expect(.starting, changes: 1)
+        expect(.absent, changes: 0)
         fixture.write(.status, 3)
-        expect(.starting, changes: 0)
+        expect(.starting, changes: 1)
         _ = try fixture.start()
         expect(.running(features: VirtioFeature.version1), changes: 1)
         fixture.write(.status, 0)

@@ -23,7 +23,9 @@ struct MemoryDeviceReport: Equatable {
                 finish()
                 id = line.split(separator: "\"").last.map { String($0) }
             } else if line.hasPrefix("  "), let colon = line.firstIndex(of: ":") {
-                properties[String(line[..<colon].dropFirst(2))] = String(line[line.index(colon, offsetBy: 2)...])
+                // Of several explanations the first is the likeliest.
+                let key = String(line[..<colon].dropFirst(2))
+                properties[key] = properties[key] ?? String(line[line.index(colon, offsetBy: 2)...])
             } else {
                 throw TestFailure("info memory-devices has an unexpected line: \(line)")
             }

@@ -53,6 +53,9 @@ def all_parts():
     guests("ten-resets", "ten resets in a row", "EndToEnd.RepeatedResetTests", seconds=210)
     guests("reset", "resets, reboots and panics", "EndToEnd.ResetTests", seconds=80)
     guests("returned-memory", "memory comes back to the host", "EndToEnd.ReturnedMemoryTests", seconds=70)
+    guests(
+        "stall", "a resize that stalls is explained, and goes on", "EndToEnd.StallTests", "EndToEnd.ComingBackTests",
+        seconds=135)
     guests("sound-memory", "memory keeps what it holds", "EndToEnd.SoundMemoryTests", seconds=60)
     guests(
         "console", "console, monitor and refusals", "EndToEnd.ConsoleTests", "EndToEnd.MonitorTests",
