@@ -12,6 +12,12 @@ int main(int count, char **arguments) {
         return memory_pattern(count, arguments);
     if (strcmp(name, "memory-touch") == 0)
         return memory_touch(count, arguments);
-    fprintf(stderr, "%s: not one of init, memory-pattern, memory-touch\n", name);
+    if (strcmp(name, "memory-pin") == 0)
+        return memory_pin(count, arguments);
+    if (strcmp(name, "kexec-load") == 0)
+        return kexec_load(count, arguments);
+    if (strcmp(name, "core-read") == 0)
+        return core_read(count, arguments);
+    fprintf(stderr, "%s: not one of init, memory-pattern, memory-touch, memory-pin, kexec-load, core-read\n", name);
     return 64;
 }

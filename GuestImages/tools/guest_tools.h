@@ -10,3 +10,12 @@ int memory_pattern(int count, char **arguments);
 
 /// memory-touch NODE SIZE: writes every page of memory of a NUMA node, and gives it back. See memory_tools.c.
 int memory_touch(int count, char **arguments);
+
+/// memory-pin NODE SIZE STEP: keeps single pages of that memory where they are, until it ends. See memory_tools.c.
+int memory_pin(int count, char **arguments);
+
+/// kexec-load [-p] KERNEL INITRD COMMAND-LINE, kexec-load -e: another kernel in place of this one. See kexec_load.c.
+int kexec_load(int count, char **arguments);
+
+/// core-read FILE [SEED]: reads all memory that the kernel's core file offers. See core_read.c.
+int core_read(int count, char **arguments);

@@ -2,8 +2,10 @@
 
 #define _GNU_SOURCE
 #include "guest_tools.h"
+#include "pattern.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/mempolicy.h>
 #include <signal.h>
@@ -13,9 +15,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-enum { max_nodes = 1024, bits_per_word = 8 * sizeof(unsigned long) };
+enum { max_nodes = 1024, bits_per_word = 8 * sizeof(unsigned long), pages_per_pipe = 16 };
 
 /// Reads a size: bytes, or with K, M or G a power of 1024. False when it is none, or not a multiple of 8.
 static bool parse_size(const char *text, size_t *size) {
@@ -58,20 +61,12 @@ static uint64_t *map_memory(const char *program, const char *node, const char *s
     return memory;
 }
 
-/// The word at an index: SplitMix64's output, so that pages differ from each other, and words within a page.
-static uint64_t pattern(uint64_t seed, uint64_t index) {
-    uint64_t word = seed + (index + 1) * 0x9E3779B97F4A7C15;
-    word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9;
-    word = (word ^ word >> 27) * 0x94D049BB133111EB;
-    return word ^ word >> 31;
-}
-
 static void verify(const uint64_t *memory, size_t size, uint64_t seed) {
     for (size_t index = 0; index < size / sizeof *memory; index++) {
         uint64_t found = *(const volatile uint64_t *)&memory[index];
-        if (found != pattern(seed, index)) {
+        if (found != pattern_word(seed, index)) {
             printf("corrupt at %zu: found %016" PRIx64 " instead of %016" PRIx64 "\n", index * sizeof *memory, found,
-                   pattern(seed, index));
+                   pattern_word(seed, index));
             return;
         }
     }
@@ -100,7 +95,7 @@ int memory_pattern(int count, char **arguments) {
     if (!memory)
         return 1;
     for (size_t index = 0; index < size / sizeof *memory; index++)
-        memory[index] = pattern(seed, index);
+        memory[index] = pattern_word(seed, index);
     printf("filled %zu\n", size);
     for (;;) {
         if (sigwaitinfo(&verification, NULL) == SIGUSR1)
@@ -122,4 +117,44 @@ int memory_touch(int count, char **arguments) {
         *(volatile uint64_t *)&memory[index] = index + 1;
     printf("touched %zu\n", size);
     return 0;
+}
+
+/// Has a pipe hold a page: nothing can move it then, in whichever zone it is. False after a message when that can't be.
+static bool pin_page(void *page, size_t number) {
+    static int ends[2];
+    if (number % pages_per_pipe == 0 && pipe2(ends, O_CLOEXEC) != 0) {
+        perror("memory-pin: making a pipe");
+        return false;
+    }
+    struct iovec piece = {.iov_base = page, .iov_len = (size_t)sysconf(_SC_PAGESIZE)};
+    if (vmsplice(ends[1], &piece, 1, SPLICE_F_NONBLOCK) != (ssize_t)piece.iov_len) {
+        perror("memory-pin: splicing a page");
+        return false;
+    }
+    return true;
+}
+
+int memory_pin(int count, char **arguments) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    size_t size, step;
+    if (count != 4 || !parse_size(arguments[3], &step) || step % (size_t)sysconf(_SC_PAGESIZE) != 0) {
+        fprintf(stderr, "usage: memory-pin NODE|any SIZE STEP    (STEP in whole pages)\n");
+        return 64;
+    }
+    char *memory = (char *)map_memory("memory-pin", arguments[1], arguments[2], &size);
+    if (!memory)
+        return 1;
+    // Page by page, so that those that are pinned are as far apart in physical memory.
+    madvise(memory, size, MADV_NOHUGEPAGE);
+    memset(memory, 1, size);
+    size_t pinned = 0;
+    for (size_t offset = 0; offset < size; offset += step) {
+        if (!pin_page(memory + offset, pinned++))
+            return 1;
+    }
+    // The pipes keep what they hold.
+    munmap(memory, size);
+    printf("pinned %zu\n", pinned);
+    for (;;)
+        pause();
 }
