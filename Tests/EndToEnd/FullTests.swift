@@ -26,3 +26,36 @@ import Testing
         try resetTenTimes(.debian13())
     }
 }
+
+/// What happens in a guest's life, with the kernels that the quick set does not take.
+@Suite(.serialized, .needsKVMHost) struct FullResizingTests {
+    @Test func everyBlockSizeGrowsAndShrinks() throws {
+        try resizeWithEveryBlockSize(.debian13())
+    }
+
+    @Test func movableByRatioByHandAndKernel() throws {
+        try bringOnlineInEveryWay(.debian12())
+    }
+
+    @Test func aThousandChangesAtAnyTime() throws {
+        try resizeAtAnyTime(.debian13())
+    }
+
+    @Test func looksAtAllMemoryBesideHoles() throws {
+        try lookAtAllMemory(.debian12())
+    }
+}
+
+@Suite(.serialized, .needsKVMHost) struct FullRestartTests {
+    @Test func driverComesAndGoes() throws {
+        try bindAndUnbind(.debian12())
+    }
+
+    @Test func nextKernelStartsCleanly() throws {
+        try startNextKernel(.debian13())
+    }
+
+    @Test func crashKernelReadsAllMemory() throws {
+        try dumpCrashedKernel(.debian13())
+    }
+}

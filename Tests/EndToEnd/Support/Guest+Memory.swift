@@ -29,7 +29,7 @@ struct GuestMemoryReport {
 extension Guest {
     /// All memory that the guest's kernel has.
     func memory() throws -> GuestMemoryReport {
-        try GuestMemoryReport(run("cat /proc/meminfo"))
+        try GuestMemoryReport(run("grep -E 'MemTotal|MemFree' /proc/meminfo"))
     }
 
     /// The memory of one node. Linux takes a node away that has neither processors nor memory any more.

@@ -10,6 +10,8 @@ struct GuestKernel: CustomTestStringConvertible, Sendable {
 
     let version: String
     let form: Form
+    /// Whether its initramfs is the one that holds the kernel once more, for kexec and kdump.
+    private(set) var hasKernelInside = false
 
     /// Debian 12's.
     static func debian12(_ form: Form = .elf) -> GuestKernel { GuestKernel(version: "6.1", form: form) }
@@ -18,7 +20,16 @@ struct GuestKernel: CustomTestStringConvertible, Sendable {
 
     private var directory: String { TestHost.guestImages + "/" + version }
     var path: String { directory + "/" + form.rawValue }
-    var initialRAMDisk: String { directory + "/initrd" }
+    var initialRAMDisk: String {
+        hasKernelInside ? "\(TestHost.guestImages)/../kdump/\(version)/initrd" : directory + "/initrd"
+    }
+
+    /// The same, with itself and what a crash kernel needs in its file system: /boot/vmlinuz and /boot/initrd.
+    var withKernelInside: GuestKernel {
+        var copy = self
+        copy.hasKernelInside = true
+        return copy
+    }
 
     var arguments: [String] { ["--kernel", path, "--initrd", initialRAMDisk] }
 

@@ -195,11 +195,12 @@ class GuestTests(SwiftTests):
     is_alone = False
     host = ["Tools/kvm-host", "--"]
 
-    def __init__(self, name, title, suites, seconds, is_full=False):
+    def __init__(self, name, title, suites, seconds, is_full=False, host_options=()):
         pattern = "|".join(re.escape(suite) for suite in suites)
         # One host has one processor: tests side by side would only make each other slower.
         super().__init__(name, title, ["--no-parallel", "--filter", f"^({pattern})[./]"], seconds, 300 + 6 * seconds)
         self.is_full = is_full
+        self.host = ["Tools/kvm-host", *host_options, "--"]
         # Without a host: skip instead of failing.
         self.may_skip = False
 

@@ -43,8 +43,8 @@ def all_parts():
         parts.append(
             Command(f"fuzz-{target}", f"{FUZZ_SECONDS} s of fuzzing", command, FUZZ_SECONDS + 5, 600, fuzzer=True))
 
-    def guests(name, title, *suites, seconds, is_full=False):
-        parts.append(GuestTests(name, title, suites, seconds, is_full))
+    def guests(name, title, *suites, seconds, is_full=False, host_options=()):
+        parts.append(GuestTests(name, title, suites, seconds, is_full, host_options))
 
     guests("kvm-emulated", "tiny guests in an emulated KVM host", "KVMTests", seconds=15)
     guests("boot", "kernels boot, with 1, 2 and 4 vCPUs", "EndToEnd.BootTests", seconds=150)
@@ -61,10 +61,27 @@ def all_parts():
         "console", "console, monitor and refusals", "EndToEnd.ConsoleTests", "EndToEnd.MonitorTests",
         "EndToEnd.RefusalTests", "EndToEnd.DoctorTests", seconds=70)
     guests("many-devices", "64 devices", "EndToEnd.ManyDevicesTests", seconds=60)
+    guests(
+        "resizing", "block sizes, online policies, holes, and sizes that change all the time", "EndToEnd.BlockSizeTests",
+        "EndToEnd.OnlinePolicyTests", "EndToEnd.GoodGuestTests", "EndToEnd.ResizeStormTests", seconds=180)
+    guests(
+        "restarts", "kexec, kdump, and drivers that come and go", "EndToEnd.KexecTests", "EndToEnd.KdumpTests",
+        "EndToEnd.DriverBindingTests", seconds=150)
     full = {"is_full": True}
     guests("full-boot", "the other combinations of kernels and vCPUs", "EndToEnd.FullBootTests", seconds=100, **full)
     guests("full-memory", "memory, with the other kernels", "EndToEnd.FullMemoryTests", seconds=250, **full)
     guests("full-reset", "ten resets, with the other kernel", "EndToEnd.FullResetTests", seconds=150, **full)
+    guests(
+        "full-resizing", "resizes, with the other kernels, and beside a workload", "EndToEnd.FullResizingTests",
+        "EndToEnd.BusyMemoryTests", seconds=250, **full)
+    guests(
+        "full-restarts", "kexec, kdump and drivers, with the other kernels", "EndToEnd.FullRestartTests", seconds=150,
+        **full)
+    guests(
+        "reboot-storm", "ten restarts while sizes change, with each kernel", "EndToEnd.RebootStormTests", seconds=250,
+        **full)
+    guests(
+        "scale", "a region of 1 TiB", "EndToEnd.ScaleTests", seconds=150, host_options=["--phys-bits", "48"], **full)
     needs = {"is_full": True, "release": True, "images": True}
     parts.append(Command("demo", "the demonstration", ["Tools/demo"], 100, 1500, **needs))
     parts.append(Command("bench-boot", "no worse than QEMU at a boot", ["Tools/bench-boot"], 200, 2400, **needs))
@@ -134,7 +151,7 @@ class Plan:
         if is_needed("needs_release"):
             steps.append(Command("release", "release build", ["Tools/build"], 200, 2400))
         if is_needed("needs_images"):
-            steps.append(Command("images", "guest images", ["GuestImages/build"], 60, 1800))
+            steps.append(Command("images", "guest images", ["GuestImages/build", "--kdump"], 60, 1800))
         if is_needed("needs_guests"):
             command = ["GuestImages/build", "--kvm-host"]
             steps.append(Command("kvm-host-image", "the emulated KVM host's image", command, 60, 1800))
