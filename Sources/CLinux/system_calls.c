@@ -43,6 +43,11 @@ int cl_make_nonblocking(int descriptor) {
     return 0;
 }
 
+int cl_wait_readable_within(int descriptor, int milliseconds) {
+    struct pollfd wait = {.fd = descriptor, .events = POLLIN};
+    return poll(&wait, 1, milliseconds) == 1;
+}
+
 int cl_wait_writable(int descriptor, int milliseconds) {
     struct pollfd wait = {.fd = descriptor, .events = POLLOUT};
     return poll(&wait, 1, milliseconds) == 1;

@@ -27,6 +27,13 @@ public final class EventDescriptor: Sendable {
         return unsafe cl_read(owned.rawValue, &count, 8) == 8 ? count : 0
     }
 
+    /// Waits until the counter is not 0, and takes it, for some milliseconds at most.
+    ///
+    /// - Returns: whether it has taken something.
+    public func wait(milliseconds: Int32) -> Bool {
+        cl_wait_readable_within(owned.rawValue, milliseconds) != 0 && drain() != 0
+    }
+
     /// Waits until the counter is not 0, and takes it.
     public func wait() {
         repeat {

@@ -26,6 +26,9 @@ public struct KVMCapability: Sendable, Hashable {
     public static let maximumVCPUs = KVMCapability("KVM_CAP_MAX_VCPUS", KVM_CAP_MAX_VCPUS)
     /// Its value is one past the greatest vCPU id, which is the APIC id on x86.
     public static let maximumVCPUID = KVMCapability("KVM_CAP_MAX_VCPU_ID", KVM_CAP_MAX_VCPU_ID)
+    /// Whether an instruction of CPL 3 that KVM can't emulate is told to the VMM instead of to the guest.
+    public static let exitOnEmulationFailure = KVMCapability(
+        "KVM_CAP_EXIT_ON_EMULATION_FAILURE", KVM_CAP_EXIT_ON_EMULATION_FAILURE)
 
     /// All that a machine can't do without.
     public static let required: [KVMCapability] = [

@@ -19,6 +19,8 @@ public enum KVMExit: Sendable, Equatable {
     case internalError(suberror: UInt32, data: [UInt64])
     /// The processor refuses the vCPU's state.
     case entryFailed(reason: UInt64)
+    /// The guest is to be looked at before the instruction at a linear address: see `startStepping`.
+    case stepped(UInt64)
     /// A reason that nothing here has asked for.
     case other(reason: UInt32)
 }
@@ -40,6 +42,7 @@ extension KVMExit: CustomStringConvertible {
                 + (suberror == 1 ? " (an instruction that KVM can't emulate)" : "")
                 + (data.isEmpty ? "" : ", data " + data.map(hex).joined(separator: " "))
         case .entryFailed(let reason): "the processor refused the vCPU's state, hardware reason \(hex(reason))"
+        case .stepped(let address): "stepped to \(hex(address))"
         case .other(let reason): "exit reason \(reason)"
         }
     }

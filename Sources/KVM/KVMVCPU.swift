@@ -115,6 +115,7 @@ import SystemPackage
         case KVM_EXIT_HLT: return .halt
         case KVM_EXIT_SHUTDOWN: return .shutdown
         case KVM_EXIT_SYSTEM_EVENT: return unsafe .systemEvent(run.pointee.system_event.type)
+        case KVM_EXIT_DEBUG: return unsafe .stepped(run.pointee.debug.arch.pc)
         case KVM_EXIT_FAIL_ENTRY:
             return unsafe .entryFailed(reason: run.pointee.fail_entry.hardware_entry_failure_reason)
         case KVM_EXIT_INTERNAL_ERROR:

@@ -27,6 +27,15 @@ public final class KVMVirtualMachine: Sendable {
         try unsafe call("KVM_SET_IDENTITY_MAP_ADDR", CL_KVM_SET_IDENTITY_MAP_ADDR, &address)
     }
 
+    /// Makes every instruction that KVM can't emulate an exit, those of CPL 3 too (section 7.26
+    /// `KVM_CAP_EXIT_ON_EMULATION_FAILURE`).
+    public func exitOnEmulationFailure() throws(SystemCallError) {
+        var capability = kvm_enable_cap()
+        capability.cap = UInt32(KVM_CAP_EXIT_ON_EMULATION_FAILURE)
+        capability.args.0 = 1
+        try unsafe call("KVM_ENABLE_CAP", CL_KVM_ENABLE_CAP, &capability)
+    }
+
     /// Makes the interrupt controllers: two PICs, one IOAPIC of 24 pins at 0xFEC00000, a local APIC per vCPU (section
     /// 4.24). GSIs 0 to 15 go to both PIC and IOAPIC, 16 to 23 to the IOAPIC.
     public func createIRQChip() throws(SystemCallError) {

@@ -146,7 +146,8 @@ public final class Machine: Sendable {
         try call { core in core.state }
     }
 
-    private func call<Value: Sendable>(
+    /// Has the machine's thread do something, and waits for its answer.
+    func call<Value: Sendable>(
         _ request: @escaping @Sendable (MachineCore) throws(MachineError) -> Value
     ) throws(MachineError) -> Value {
         let reply = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in

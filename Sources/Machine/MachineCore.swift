@@ -1,4 +1,5 @@
 import Configuration
+import GuestMemory
 import Host
 
 /// The machine as its event loop's thread has it: what is done on request, and when a vCPU reports something.
@@ -73,6 +74,13 @@ final class MachineCore {
     /// Lets the vCPUs run. A guest that could not go on tries the same instruction again.
     func resume() {
         guard state != .running, let virtualMachine else { return }
+        do throws(MemorySlotError) {
+            try virtualMachine.slots.restore()
+        } catch {
+            state = .memoryUnavailable
+            events(.memoryUnavailable("memory slots can't be made live again: \(error)"))
+            return
+        }
         state = .running
         virtualMachine.run()
     }
@@ -158,10 +166,43 @@ final class MachineCore {
         case .powerOff: finish(.powerOff)
         case .reset where hardware.configuration.onReboot == .exit: finish(.reboot)
         case .reset: reset()
-        case .failed(let reason):
-            virtualMachine?.pause()
-            state = .guestFailed
-            events(.guestFailed(reason))
+        case .failed(let reason): fail(reason)
+        case .stuck(let stop): judge(stop)
+        }
+    }
+
+    private func fail(_ reason: String) {
+        virtualMachine?.pause()
+        state = .guestFailed
+        events(.guestFailed(reason))
+    }
+
+    /// Looks at a vCPU that stopped at guest memory. One that stopped while the machine was about to pause stops there
+    /// again when it goes on.
+    private func judge(_ stop: VCPUThread.Stop) {
+        guard state == .running, let virtualMachine, virtualMachine[vcpu: stop.vcpu].isStopped(at: stop) else {
+            return
+        }
+        switch AccessProbe(hardware: hardware, virtualMachine: virtualMachine, vcpu: stop.vcpu).judge(stop.exit) {
+        case .resolved: virtualMachine.run()
+        case .violation(let violation):
+            virtualMachine.pause()
+            act(on: violation)
+        case .unavailable(let reason):
+            virtualMachine.pause()
+            state = .memoryUnavailable
+            events(.memoryUnavailable(reason))
+        case .failed(let reason): fail(reason)
+        }
+    }
+
+    private func act(on violation: MemoryViolation) {
+        state = .violation
+        events(.violation(violation))
+        switch hardware.configuration.memoryDevices.first(where: { $0.id == violation.device })?.onViolation {
+        case .reset: reset()
+        case .exit: finish(.violation(violation))
+        case .stop, nil: break
         }
     }
 }

@@ -12,6 +12,12 @@ public enum MachineEvent: Sendable, Equatable {
     case reset
     /// The guest can't go on, and why; the machine is paused, so that it can be looked at.
     case guestFailed(String)
+    /// The guest touched unplugged memory of a memory device. What becomes of the machine is the device's
+    /// `onViolation`.
+    case violation(MemoryViolation)
+    /// The host has no memory behind memory of the guest, and what is known of it; the machine is paused. Going on
+    /// tries again.
+    case memoryUnavailable(String)
     /// Something that somebody should look at, such as a memory device that the host refuses memory.
     case warning(String)
     /// The machine has ended. Nothing follows.
@@ -26,6 +32,8 @@ public enum MachineEnd: Sendable, Equatable {
     case reboot
     /// `stop()` was called.
     case stopped
+    /// The guest touched unplugged memory, and the configuration says that this ends it.
+    case violation(MemoryViolation)
     /// The host could not go on: why.
     case failed(String)
 }
@@ -37,4 +45,8 @@ public enum MachineState: Sendable, Equatable {
     case paused
     /// The guest can't go on.
     case guestFailed
+    /// The guest touched unplugged memory; going on tries that again.
+    case violation
+    /// The host has no memory behind what the guest accesses; going on tries that again.
+    case memoryUnavailable
 }

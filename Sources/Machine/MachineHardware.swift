@@ -65,7 +65,7 @@ final class MachineHardware {
                     events: events))
         }
         memoryDevices = devices
-        bus = PlatformBus(serial: serial.port, virtioDevices: devices.map(\.transport))
+        bus = PlatformBus(serial: serial.port, virtioDevices: devices.map(\.transport), memory: memory)
     }
 
     /// Puts every device and all memory back to where they were at power-on. No virtual machine uses them meanwhile.

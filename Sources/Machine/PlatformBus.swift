@@ -1,5 +1,6 @@
 import Configuration
 import Devices
+import GuestMemory
 import Virtio
 
 /// What a vCPU finds at I/O ports and at addresses without memory. vCPU threads use it side by side: each device
@@ -14,23 +15,35 @@ final class PlatformBus: Sendable {
     private let serial: SerialPort
     /// In the order of their windows.
     private let virtioDevices: [any RegisterWindow]
+    private let memory: GuestMemory
 
-    init(serial: SerialPort, virtioDevices: [any RegisterWindow]) {
+    /// - Parameter memory: what is no register, whether the guest can reach it or not.
+    init(serial: SerialPort, virtioDevices: [any RegisterWindow], memory: GuestMemory) {
         self.serial = serial
         self.virtioDevices = virtioDevices
+        self.memory = memory
     }
 
     /// Reads memory-mapped registers; all ones where there are none.
-    func read(_ address: UInt64, size: Int) -> UInt64 {
-        guard let (device, offset) = virtioDevice(at: address) else { return .max }
+    ///
+    /// - Returns: nil for memory, which is no matter of registers.
+    func read(_ address: UInt64, size: Int) -> UInt64? {
+        guard let (device, offset) = virtioDevice(at: address) else { return isMemory(address) ? nil : .max }
         return device.read(offset: offset, size: size)
     }
 
     /// Writes memory-mapped registers; nothing happens where there are none.
-    func write(_ address: UInt64, size: Int, value: UInt64) {
-        if let (device, offset) = virtioDevice(at: address) {
-            device.write(offset: offset, size: size, value: value)
-        }
+    ///
+    /// - Returns: false for memory, which is no matter of registers.
+    @discardableResult
+    func write(_ address: UInt64, size: Int, value: UInt64) -> Bool {
+        guard let (device, offset) = virtioDevice(at: address) else { return !isMemory(address) }
+        device.write(offset: offset, size: size, value: value)
+        return true
+    }
+
+    private func isMemory(_ address: UInt64) -> Bool {
+        memory.contains(GuestAddress(address), count: 1)
     }
 
     /// Reads a port; all ones where there is no device.

@@ -11,11 +11,24 @@ final class VCPUThread: Sendable {
         case reset
         /// The vCPU can't go on: why, with its registers.
         case failed(String)
+        /// The vCPU can't go on before somebody has looked at what it left the guest for.
+        case stuck(Stop)
+    }
+
+    /// A stop at guest memory, or at an instruction that can't be executed.
+    struct Stop: Sendable {
+        let vcpu: Int
+        let exit: KVMExit
+        /// Tells it from the vCPU's other stops.
+        let number: UInt64
     }
 
     private enum Command: Sendable {
         case pause
         case run
+        /// To report the stop again that has not been answered.
+        case reportAgain
+        case perform
         case end
     }
 
@@ -23,10 +36,17 @@ final class VCPUThread: Sendable {
         var command = Command.pause
         /// Whether the thread has seen the command to pause, and is out of the guest until there is another one.
         var isParked = false
+        /// An access that KVM wants to be completed, which nobody has done yet.
+        var unanswered: KVMExit?
+        /// How often the vCPU was told something.
+        var orders: UInt64 = 0
+        var task: (@Sendable (KVMVCPU) -> Void)?
     }
 
     let index: Int
     let vcpu: KVMVCPU
+    /// Milliseconds that a task may take in the guest: an instruction takes microseconds.
+    private static let patience: Int32 = 200
     private let bus: PlatformBus
     private let report: @Sendable (Report) -> Void
     private let state = Mutex(State())
@@ -76,10 +96,34 @@ final class VCPUThread: Sendable {
     private func tell(_ command: Command) {
         vcpu.clearExitRequest()
         state.withLock { state in
-            state.command = command
+            state.command = command == .run && state.unanswered != nil ? .reportAgain : command
             state.isParked = false
+            state.orders += 1
         }
         wake.signal()
+    }
+
+    /// Whether the vCPU still stands where it stopped: nobody has told it anything since.
+    func isStopped(at stop: Stop) -> Bool {
+        state.withLock { $0.orders == stop.number }
+    }
+
+    /// Takes note that the access of the vCPU's stop is completed, or has become void. To be called while it is parked.
+    func answered() {
+        state.withLock { $0.unanswered = nil }
+    }
+
+    /// Has the thread of a parked vCPU do something with it, and waits for that. A vCPU that stays in the guest for
+    /// long is taken out, time and again.
+    func perform(on thread: Thread, _ task: @escaping @Sendable (KVMVCPU) -> Void) {
+        state.withLock { $0.task = task }
+        tell(.perform)
+        while !state.withLock({ $0.isParked }) {
+            if !parked.wait(milliseconds: Self.patience) {
+                vcpu.requestExit()
+                thread.kick()
+            }
+        }
     }
 
     private func main() {
@@ -94,8 +138,39 @@ final class VCPUThread: Sendable {
                 parked.signal()
                 wake.wait()
             case .run: enterGuest()
+            case .reportAgain: reportAgain()
+            case .perform: performTask()
             }
         }
+    }
+
+    private func performTask() {
+        let task = state.withLock { state in
+            defer { state.task = nil }
+            return state.task
+        }
+        task?(vcpu)
+        park(from: .perform)
+    }
+
+    /// Waits for the next command, unless there is one already.
+    private func park(from command: Command) {
+        state.withLock { state in
+            if state.command == command {
+                state.command = .pause
+            }
+        }
+    }
+
+    private func reportAgain() {
+        park(from: .reportAgain)
+        if let exit = state.withLock({ $0.unanswered }) {
+            report(.stuck(stop(exit)))
+        }
+    }
+
+    private func stop(_ exit: KVMExit) -> Stop {
+        Stop(vcpu: index, exit: exit, number: state.withLock { $0.orders })
     }
 
     private func enterGuest() {
@@ -106,12 +181,11 @@ final class VCPUThread: Sendable {
         } catch {
             outcome = .failed(error.description)
         }
-        // Before the report: the answer to it may be the command to run again.
-        state.withLock { state in
-            if state.command == .run {
-                state.command = .pause
-            }
+        if case .stuck(let stop) = outcome, case .mmio = stop.exit {
+            state.withLock { $0.unanswered = stop.exit }
         }
+        // Before the report: the answer to it may be the command to run again.
+        park(from: .run)
         report(outcome)
     }
 
@@ -120,15 +194,15 @@ final class VCPUThread: Sendable {
         case .port(let port, let size, let count, let isWrite):
             return handlePort(port, size: size, count: count, isWrite: isWrite)
         case .mmio(let address, let size, isWrite: true):
-            bus.write(address, size: size, value: vcpu.mmioData)
-            return nil
+            return bus.write(address, size: size, value: vcpu.mmioData) ? nil : .stuck(stop(exit))
         case .mmio(let address, let size, isWrite: false):
-            vcpu.mmioData = bus.read(address, size: size)
+            guard let value = bus.read(address, size: size) else { return .stuck(stop(exit)) }
+            vcpu.mmioData = value
             return nil
         case .interrupted: return nil
         case .shutdown: return .reset
-        case .systemEvent, .halt, .memoryFault, .internalError, .entryFailed, .other:
-            return .failed(describe(exit))
+        case .memoryFault, .internalError: return .stuck(stop(exit))
+        case .systemEvent, .halt, .entryFailed, .stepped, .other: return .failed(describe(exit))
         }
     }
 
@@ -147,7 +221,8 @@ final class VCPUThread: Sendable {
         return nil
     }
 
-    private func describe(_ exit: KVMExit) -> String {
+    /// What the vCPU left the guest for, with its registers, in words. To be called while it is outside of the guest.
+    func describe(_ exit: KVMExit) -> String {
         var text = "vCPU \(index): \(exit)"
         if let registers = try? vcpu.registers() {
             text += "\n\(registers)"

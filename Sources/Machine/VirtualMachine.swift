@@ -3,6 +3,7 @@ import GuestMemory
 import Host
 import KVM
 import LinuxBoot
+import Synchronization
 
 /// A virtual machine of KVM with its vCPUs, from one reset to the next: a new one is the only state that is surely
 /// clean. It belongs to the event loop's thread.
@@ -31,6 +32,9 @@ final class VirtualMachine {
             try vm.setTSSAddress(Self.tssAddress)
             try vm.setIdentityMapAddress(Self.identityMapAddress)
             try vm.createIRQChip()
+            if hardware.system.value(of: .exitOnEmulationFailure) > 0 {
+                try vm.exitOnEmulationFailure()
+            }
             return vm
         }
         slots = KVMMemorySlots(vm: vm, limit: hardware.system.value(of: .memorySlots))
@@ -66,6 +70,32 @@ final class VirtualMachine {
             vcpu.waitUntilParked()
             vcpu.vcpu.notifyPaused()
         }
+    }
+
+    /// One of the vCPUs, by its number.
+    subscript(vcpu index: Int) -> VCPUThread { vcpus[index] }
+
+    /// Has a parked vCPU's thread do something with it, and waits for that.
+    ///
+    /// - Returns: what it returned.
+    func perform<Result: Sendable>(
+        vcpu index: Int, _ task: @escaping @Sendable (KVMVCPU) throws(SystemCallError) -> Result
+    ) throws(SystemCallError) -> Result {
+        let outcome = Outcome<Result>()
+        vcpus[index].perform(on: threads[index]) { vcpu in
+            do throws(SystemCallError) {
+                let result = try task(vcpu)
+                outcome.value.withLock { $0 = .success(result) }
+            } catch {
+                outcome.value.withLock { $0 = .failure(error) }
+            }
+        }
+        guard let result = outcome.value.withLock({ $0 }) else { preconditionFailure("not performed") }
+        return try result.get()
+    }
+
+    private final class Outcome<Result: Sendable>: Sendable {
+        let value = Mutex<Swift.Result<Result, SystemCallError>?>(nil)
     }
 
     /// Ends the vCPUs' threads. The virtual machine is gone when nobody has this object any more.

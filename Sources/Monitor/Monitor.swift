@@ -96,6 +96,8 @@ extension MachineState {
         case .running: "running"
         case .paused: "paused"
         case .guestFailed: "paused (internal-error)"
+        case .violation: "paused (guest access to unplugged memory)"
+        case .memoryUnavailable: "paused (no memory on the host)"
         }
     }
 }

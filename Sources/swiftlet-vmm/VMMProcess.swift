@@ -129,6 +129,15 @@ final class VMMProcess {
         }
     }
 
+    private func consequence(of violation: MemoryViolation) -> String? {
+        let device = request.machine.memoryDevices.first { $0.id == violation.device }
+        return switch device?.onViolation {
+        case .reset: "the machine is reset"
+        case .exit: nil
+        case .stop, nil: "the guest is paused, and tries again after 'cont'"
+        }
+    }
+
     private func receive(_ event: MachineEvent) {
         switch event {
         case .memoryDeviceSizeChanged, .reset: break
@@ -137,6 +146,17 @@ final class VMMProcess {
         case .guestFailed(let reason):
             messages.write(
                 "the guest can't go on, and is paused: \(reason)\n'swiftlet doctor' says what this host can run")
+        case .violation(let violation):
+            // What ends the process is said when it does.
+            if let consequence = consequence(of: violation) {
+                messages.write("violation: \(violation); \(consequence)")
+            }
+        case .memoryUnavailable(let reason):
+            messages.write("the guest is paused, and tries again after 'cont': \(reason)")
+        case .ended(.violation(let violation)):
+            printError("violation: \(violation); the machine ends")
+            status = 1
+            loop.stop()
         case .ended(.failed(let reason)):
             printError(reason)
             status = 1

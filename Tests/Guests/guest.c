@@ -232,8 +232,10 @@ void start_cpu(unsigned number, void (*body)(void)) {
     started_number = number;
     started_body = body;
     has_started = false;
-    // INIT and start-up through the local APIC (Intel SDM volume 3, 11.6.1); the APIC id is the number.
-    static const uint32_t commands[] = {0x4500, 0x4600 | TRAMPOLINE >> 12};
+    // INIT and start-up through the local APIC, once it is enabled (Intel SDM volume 3, 11.4.7 and 11.6.1); the APIC id
+    // is the number.
+    store32(0xFEE000F0, 0x1FF);
+    static const uint32_t commands[] = {0xC500, 0x600 | TRAMPOLINE >> 12};
     for (unsigned i = 0; i < 2; i++) {
         store32(0xFEE00310, number << 24);
         store32(0xFEE00300, commands[i]);

@@ -83,10 +83,3 @@ final class GuestAgent {
         return answer
     }
 }
-
-extension Trait where Self == ConditionTrait {
-    /// Skips a test, visibly, on software KVM: the second vCPU never sees the signals that start it.
-    static var needsOtherVCPUs: Self {
-        .disabled(if: TestMachine.isSoftware, "software KVM can not start a second vCPU")
-    }
-}

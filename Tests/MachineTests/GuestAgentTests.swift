@@ -22,7 +22,7 @@ import Testing
         #expect(try agent.tell(.load, 0x4000_0000_0000, 8).faultAddress == 0x4000_0000_0000)
     }
 
-    @Test(.needsOtherVCPUs, arguments: [GuestAgent.Level.kernel, .user])
+    @Test(arguments: [GuestAgent.Level.kernel, .user])
     func anotherVCPUDoesWhatItIsTold(_ level: GuestAgent.Level) throws {
         let agent = try GuestAgent(level, configuration: TestMachine.configuration(processors: 2))
         try agent.machine.resume()

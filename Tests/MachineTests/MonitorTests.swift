@@ -166,6 +166,8 @@ import VirtioMem
         for (state, text) in [
             (.running, "VM status: running\n"), (.paused, "VM status: paused\n"),
             (.guestFailed, "VM status: paused (internal-error)\n"),
+            (.violation, "VM status: paused (guest access to unplugged memory)\n"),
+            (.memoryUnavailable, "VM status: paused (no memory on the host)\n"),
         ] as [(MachineState, String)] {
             machine.set(state)
             #expect(answer("info status") == text)

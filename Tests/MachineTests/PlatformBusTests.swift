@@ -1,5 +1,6 @@
 import Configuration
 import Devices
+import GuestMemory
 import Host
 import LinuxBoot
 import Synchronization
@@ -46,7 +47,7 @@ import Virtio
 
     init() throws {
         serial = try SerialPort(interrupt: NoInterrupt())
-        bus = PlatformBus(serial: serial, virtioDevices: windows)
+        bus = PlatformBus(serial: serial, virtioDevices: windows, memory: GuestMemory(regions: []))
     }
 
     // MARK: Numbers that several layers know

@@ -129,6 +129,9 @@ int cl_accept(int listener);
 /// Waits until a descriptor is readable: poll(2) without a limit, whatever signals arrive.
 void cl_wait_readable(int descriptor);
 
+/// The same, for that long at most, or until a signal arrives. Whether it is.
+int cl_wait_readable_within(int descriptor, int milliseconds);
+
 /// Waits until a descriptor is writable, or in error, for that long at most. Whether it is.
 int cl_wait_writable(int descriptor, int milliseconds);
 

@@ -29,6 +29,15 @@ static const unsigned long CL_KVM_GET_SREGS = KVM_GET_SREGS;
 static const unsigned long CL_KVM_SET_SREGS = KVM_SET_SREGS;
 static const unsigned long CL_KVM_SET_MSRS = KVM_SET_MSRS;
 static const unsigned long CL_KVM_SET_CPUID2 = KVM_SET_CPUID2;
+static const unsigned long CL_KVM_ENABLE_CAP = KVM_ENABLE_CAP;
+static const unsigned long CL_KVM_GET_VCPU_EVENTS = KVM_GET_VCPU_EVENTS;
+static const unsigned long CL_KVM_SET_VCPU_EVENTS = KVM_SET_VCPU_EVENTS;
+static const unsigned long CL_KVM_GET_DEBUGREGS = KVM_GET_DEBUGREGS;
+static const unsigned long CL_KVM_SET_DEBUGREGS = KVM_SET_DEBUGREGS;
+static const unsigned long CL_KVM_GET_XSAVE = KVM_GET_XSAVE;
+static const unsigned long CL_KVM_SET_XSAVE = KVM_SET_XSAVE;
+static const unsigned long CL_KVM_SET_GUEST_DEBUG = KVM_SET_GUEST_DEBUG;
+static const unsigned long CL_KVM_TRANSLATE = KVM_TRANSLATE;
 
 /// The host processor's answer to CPUID with this leaf in EAX and 0 in ECX.
 static inline struct kvm_cpuid_entry2 cl_host_cpuid(uint32_t leaf) {
