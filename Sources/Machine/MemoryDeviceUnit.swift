@@ -231,7 +231,7 @@ extension MemoryDeviceUnit {
         case .refused:
             // The same words as where a resize stalls for it.
             for finding in diagnosis.findings {
-                warn("\(finding.statement), and is refused: \(finding.nextStep)")
+                warn("\(finding.statement); \(finding.nextStep)")
             }
         case .absent, .starting, .failed, .running: break
         }

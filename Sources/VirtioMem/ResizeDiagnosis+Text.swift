@@ -43,7 +43,8 @@ extension ResizeDiagnosis {
         case .noDriver: "no driver in the guest uses the device: it still boots, or has not loaded virtio_mem"
         case .driverStarting: "a driver in the guest has begun with the device, and not finished"
         case .wouldReadUnpluggedMemory:
-            "the guest's driver does not promise to leave unplugged memory alone, as Linux before 5.16 does not"
+            "the guest's driver is refused, since it does not promise to leave unplugged memory alone: Linux before 5.16 "
+                + "does not"
         case .featuresRefused(let features):
             "the guest's driver chose features that the device does not work with (0x\(String(features, radix: 16)))"
         case .driverFailed: "the guest's driver gave up on the device"

@@ -57,7 +57,7 @@ public struct ResizeDiagnosis: Sendable, Equatable {
 
     public init(of situation: ResizeSituation) {
         self.situation = situation
-        let trouble = Self.trouble(with: situation.driver)
+        let trouble = Self.trouble(with: situation)
         guard situation.pluggedSize != situation.requestedSize else {
             // A driver that has nothing to do need not be there.
             causes = trouble.map { [.noDriver, .driverStarting].contains($0) ? [] : [$0] } ?? []
@@ -80,17 +80,26 @@ public struct ResizeDiagnosis: Sendable, Equatable {
         }
     }
 
-    private static func trouble(with driver: DriverState) -> Cause? {
-        switch driver {
+    private static func trouble(with situation: ResizeSituation) -> Cause? {
+        switch situation.driver {
         case .absent: .noDriver
         case .starting: .driverStarting
         case .refused(let features):
-            features & VirtioMemFeature.unpluggedInaccessible == 0 && features & VirtioFeature.version1 != 0
-                ? .wouldReadUnpluggedMemory : .featuresRefused(features)
+            // The device would have worked with it, had the host done what that takes.
+            if let refusal = situation.refusal {
+                .hostRefuses(refusal)
+            } else {
+                refusal(of: features)
+            }
         case .failed: .driverFailed
         case .needsReset(let error): .needsReset(error)
         case .running: nil
         }
+    }
+
+    private static func refusal(of features: UInt64) -> Cause {
+        features & VirtioMemFeature.unpluggedInaccessible == 0 && features & VirtioFeature.version1 != 0
+            ? .wouldReadUnpluggedMemory : .featuresRefused(features)
     }
 
     private static func whyNotGrowing(_ situation: ResizeSituation) -> [Cause] {

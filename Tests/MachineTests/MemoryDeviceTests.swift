@@ -275,8 +275,8 @@ import VirtioMem
         #expect(
             event
                 == .warning(
-                    "vm0: the guest's driver does not promise to leave unplugged memory alone, as Linux before 5.16 does "
-                        + "not, and is refused: use a newer kernel, or start with --virtio-mem "
+                    "vm0: the guest's driver is refused, since it does not promise to leave unplugged memory alone: Linux "
+                        + "before 5.16 does not; use a newer kernel, or start with --virtio-mem "
                         + "...,unplugged-inaccessible=auto"))
         #expect(try test.output(2) == "on")
         let details = try test.machine.memoryDeviceDetails()[0]

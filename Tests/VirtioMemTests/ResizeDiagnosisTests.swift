@@ -106,6 +106,16 @@ import Virtio
         }
     }
 
+    /// A driver that would be accepted, if only the host could let it read unplugged memory.
+    @Test func theHostIsTheCauseOfARefusal() {
+        let causes = Self.causes(
+            Self.growing {
+                $0.driver = .refused(features: Self.legacy)
+                $0.refusal = .tooFragmented
+            })
+        #expect(causes == [.hostRefuses(.tooFragmented)])
+    }
+
     @Test func aDriverAtWorkIsLeftAlone() {
         for situation in [
             Self.growing { $0.timeWithoutProgress = 999 }, Self.shrinking { $0.timeWithoutProgress = 0 },
