@@ -141,12 +141,19 @@ import SystemPackage
 
     /// Lets parts that get a protection of their own later be joined again: with one page populated before, all of
     /// them share one anonymous VMA root, and giving everything the same protection leaves a single mapping behind.
-    /// Parts of a shared file join anyway.
+    /// Parts of a shared file join anyway. All of it can be written afterwards, unless the host accounts for that and
+    /// has not as much: then parts may stay apart.
     ///
     /// - Throws: `SystemCallError` where the first page is not accessible, or no memory is left.
     public func joinLaterParts() throws(SystemCallError) {
         guard !backing.isShared, !backing.isHuge else { return }
-        try protect(0..<hostPageSize, .readWrite)
+        // Before Linux 6.15, a part that was populated does not join one above it that never was. So they must not be
+        // parts at this time.
+        do {
+            try protect(0..<size, .readWrite)
+        } catch {
+            try protect(0..<hostPageSize, .readWrite)
+        }
         try touch(0)
         // All of it: the host may have given a huge page.
         try discard(0..<size)

@@ -197,6 +197,7 @@ import Testing
         let mapping = try kind.map(32 * Self.block, .inaccessible)
         try mapping.joinLaterParts()
         try mapping.protect(0..<32 * Self.block, .inaccessible)
+        #expect(SmapsEntry(of: mapping, in: "maps").count == 1)
         for index in stride(from: 0, to: 32, by: 2) as StrideTo<UInt64> {
             try mapping.protect(index * Self.block..<(index + 1) * Self.block, .readWrite)
             write(1, mapping, at: index * Self.block)
