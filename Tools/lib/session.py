@@ -1,4 +1,4 @@
-"""A guest under `swiftlet run`, as scripts drive it: console and monitor, and what the host sees of the process."""
+"""A guest as scripts drive it: console and monitor, and what the host sees of the process."""
 
 import os
 import re
@@ -11,7 +11,6 @@ import tempfile
 import time
 
 PROMPT = b"guest# "
-MONITOR_PROMPT = b"(swiftlet) "
 READY = re.compile(rb"swiftlet guest ready: Linux (\S+), (\d+) CPUs")
 
 
@@ -20,7 +19,9 @@ class SessionError(Exception):
 
 
 class Session:
-    """One guest. Use it in a `with` statement: the process is gone afterwards, however that ends."""
+    """One guest under `swiftlet run`. Use it in a `with` statement: the process is gone afterwards, however that ends."""
+
+    monitor_prompt = b"(swiftlet) "
 
     def __init__(self, arguments, program):
         self.directory = tempfile.mkdtemp(prefix="swiftlet-")
@@ -28,9 +29,11 @@ class Session:
         self.socket_path = os.path.join(self.directory, "monitor")
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [program, "run", *arguments, "--monitor", "unix:" + self.socket_path],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.command(arguments, program), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.monitor_socket = None
+
+    def command(self, arguments, program):
+        return [program, "run", *arguments, "--monitor", "unix:" + self.socket_path]
 
     def __enter__(self):
         return self
@@ -114,12 +117,12 @@ class Session:
     def _monitor_answer(self, seconds):
         self.monitor_socket.settimeout(seconds)
         answer = b""
-        while not answer.endswith(MONITOR_PROMPT):
+        while not answer.endswith(self.monitor_prompt):
             data = self.monitor_socket.recv(65536)
             if not data:
                 raise SessionError(f"the monitor ended behind {answer!r}")
             answer += data
-        return answer[:-len(MONITOR_PROMPT)].decode()
+        return answer[:-len(self.monitor_prompt)].decode()
 
     def memory_devices(self):
         """`info memory-devices` as a dictionary from id to fields."""

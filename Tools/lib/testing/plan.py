@@ -85,6 +85,8 @@ def all_parts():
     needs = {"is_full": True, "release": True, "images": True}
     parts.append(Command("demo", "the demonstration", ["Tools/demo"], 100, 1500, **needs))
     parts.append(Command("bench-boot", "no worse than QEMU at a boot", ["Tools/bench-boot"], 200, 2400, **needs))
+    parts.append(
+        Command("bench-resize", "memory comes back sooner than with QEMU", ["Tools/bench-resize"], 400, 3600, **needs))
     return parts
 
 
