@@ -126,7 +126,7 @@ struct AccessProbe {
         let holes = slot.device.unpluggedRanges(in: slot.addresses)
         let trace = try trace(leavingOut: holes, from: state)
         try stopped.vcpu.restore(state)
-        switch trace.finding(access) {
+        switch InstructionTrace.finding(in: trace.accesses, access) {
         case .violation(let part):
             let page = part.address - min(Self.pageSize, part.address)..<part.address
             if !part.isWrite, mayGoOn(at: part.address),
@@ -216,7 +216,7 @@ struct AccessProbe {
     /// - Returns: whether it was; else the processor's state is as before.
     private func completesCrossing(leavingOut holes: [Range<UInt64>], from state: KVMVCPU.State) throws -> Bool {
         let trace = try trace(leavingOut: holes, from: state)
-        guard trace.finding(access) == .crossing, trace.ending == .completed,
+        guard InstructionTrace.finding(in: trace.accesses, access) == .crossing, trace.ending == .completed,
             trace.accesses.allSatisfy({ $0.isWrite || $0.isServed || access(at: $0.address) == .inaccessible })
         else {
             try stopped.vcpu.restore(state)

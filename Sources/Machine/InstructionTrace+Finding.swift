@@ -13,7 +13,7 @@ extension InstructionTrace {
     }
 
     /// - Parameter access: what the guest may do at an address.
-    func finding(_ access: (UInt64) -> ElasticRegion.BlockAccess) -> Finding {
+    static func finding(in accesses: [Access], _ access: (UInt64) -> ElasticRegion.BlockAccess) -> Finding {
         var previous: Access?
         var isCrossing = false
         for part in accesses {

@@ -177,23 +177,28 @@ final class MachineCore {
         events(.guestFailed(reason))
     }
 
-    /// Looks at a vCPU that stopped at guest memory. One that stopped while the machine was about to pause stops there
-    /// again when it goes on.
     private func judge(_ stop: VCPUThread.Stop) {
-        guard state == .running, let virtualMachine, virtualMachine[vcpu: stop.vcpu].isStopped(at: stop) else {
-            return
-        }
-        switch AccessProbe(hardware: hardware, virtualMachine: virtualMachine, vcpu: stop.vcpu).judge(stop.exit) {
-        case .resolved: virtualMachine.run()
+        guard let verdict = verdict(on: stop) else { return }
+        switch verdict {
+        case .resolved: virtualMachine?.run()
         case .violation(let violation):
-            virtualMachine.pause()
+            virtualMachine?.pause()
             act(on: violation)
         case .unavailable(let reason):
-            virtualMachine.pause()
+            virtualMachine?.pause()
             state = .memoryUnavailable
             events(.memoryUnavailable(reason))
         case .failed(let reason): fail(reason)
         }
+    }
+
+    /// Looks at a vCPU that stopped at guest memory. One that stopped while the machine was about to pause stops there
+    /// again when it goes on.
+    private func verdict(on stop: VCPUThread.Stop) -> AccessProbe.Verdict? {
+        guard state == .running, let virtualMachine, virtualMachine[vcpu: stop.vcpu].isStopped(at: stop) else {
+            return nil
+        }
+        return AccessProbe(hardware: hardware, virtualMachine: virtualMachine, vcpu: stop.vcpu).judge(stop.exit)
     }
 
     private func act(on violation: MemoryViolation) {

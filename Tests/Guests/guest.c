@@ -162,6 +162,8 @@ static void set_gate(unsigned vector, const void *handler, unsigned stack) {
     gates[vector].high = address >> 32;
 }
 
+void use_own_stack(unsigned vector) { gates[vector].low &= ~((uint64_t)7 << 32); }
+
 struct __attribute__((packed)) table_register {
     uint16_t limit;
     uint64_t base;

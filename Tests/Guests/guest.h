@@ -36,6 +36,8 @@ __attribute__((noreturn)) void enter_user(void (*body)(void));
 uint64_t privileged(uint64_t (*body)(void *), void *argument);
 /// Calls a function; 1 when it ended in a trap, of which `this_cpu()` tells.
 int guarded_call(void (*body)(void *), void *argument);
+/// Has a vector's handler run on the stack of what it interrupts at CPL 0.
+void use_own_stack(unsigned vector);
 /// Starts another vCPU with a function, at CPL 0.
 void start_cpu(unsigned number, void (*body)(void));
 
@@ -109,6 +111,8 @@ struct memory_device {
     } used;
     struct memory_device_request request;
     struct memory_device_response response;
+    /// A response to a wrong address goes here rather than over what follows.
+    uint64_t spare[8];
     uint64_t registers;
     uint16_t made_available;
 };

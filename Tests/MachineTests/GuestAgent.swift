@@ -8,7 +8,7 @@ final class GuestAgent {
     /// As in `agent.c`.
     enum Operation: UInt32 {
         case load, store, add, copy, compare, call, push, pop, words, find, map, mapTable, startDevice, rings, request
-        case chain, indirect, randomChains, status, user, startCPU, collect, count, resetDevice
+        case chain, indirect, randomChains, status, user, startCPU, collect, count, resetDevice, trap
     }
 
     struct Answer: Equatable {

@@ -6,7 +6,7 @@ import os
 
 from toolchain import use_swift
 
-from .parts import Command, GuestTests, SwiftTests, ToolTest, run_command, tail
+from .parts import BUNDLE, Command, GuestTests, SwiftTests, ToolTest, run_command, tail
 
 FORMAT_COMMAND = ["swift", "format", "lint", "--strict", "--recursive", "Sources", "Tests", "Package.swift"]
 # What takes part in the run of tests that need neither guests nor a virtual machine.
@@ -47,6 +47,9 @@ def all_parts():
         parts.append(GuestTests(name, title, suites, seconds, is_full, host_options))
 
     guests("kvm-emulated", "tiny guests in an emulated KVM host", "KVMTests", seconds=15)
+    guests(
+        "hostile", "guests that touch unplugged memory, in an emulated KVM host", "MachineTests.GuestAgentTests",
+        "MachineTests.ViolationTests", "MachineTests.ContainmentTests", seconds=260)
     guests("boot", "kernels boot, with 1, 2 and 4 vCPUs", "EndToEnd.BootTests", seconds=150)
     guests("resize", "three devices in three nodes", "EndToEnd.ResizeTests", seconds=80)
     # Emulated hosts hang now and then: a part of many boots is better two.
@@ -82,6 +85,11 @@ def all_parts():
         **full)
     guests(
         "scale", "a region of 1 TiB", "EndToEnd.ScaleTests", seconds=150, host_options=["--phys-bits", "48"], **full)
+    chains = ["env", "SWIFTLET_CHAINS=100000", BUNDLE, "--testing-library", "swift-testing"]
+    parts.append(
+        Command(
+            "random-chains", "100,000 malformed chains from a guest",
+            [*chains, "--filter", "MachineTests.ContainmentTests/randomChains"], 120, 2400, is_full=True, build=True))
     needs = {"is_full": True, "release": True, "images": True}
     parts.append(Command("demo", "the demonstration", ["Tools/demo"], 100, 1500, **needs))
     parts.append(Command("bench-boot", "no worse than QEMU at a boot", ["Tools/bench-boot"], 200, 2400, **needs))
