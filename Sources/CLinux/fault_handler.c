@@ -18,10 +18,24 @@ extern const struct fixup cl_fault_fixups_end[];
 static struct sigaction previous_segv;
 static struct sigaction previous_bus;
 
+/// Whether the instruction before an address is a system call, as where a signal interrupts one.
+static bool follows_system_call(greg_t address) {
+    const unsigned char *code = (const unsigned char *)(uintptr_t)address;
+    return code[-2] == 0x0f && code[-1] == 0x05;
+}
+
 bool cl_recover_from_fault(const siginfo_t *info, void *context) {
     // A positive code was raised by the kernel for an instruction, not sent by a process.
     if (info->si_code <= 0)
         return false;
+    if (info->si_signo == SIGBUS && info->si_code == BUS_MCEERR_AO) {
+        // No instruction of this thread did it, whichever it is at.
+        cl_note_memory_error(info, false);
+        return true;
+    }
+    bool is_broken = info->si_signo == SIGBUS && info->si_code == BUS_MCEERR_AR;
+    if (is_broken)
+        cl_note_memory_error(info, true);
     greg_t *instruction_pointer = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
     for (const struct fixup *fixup = cl_fault_fixups; fixup < cl_fault_fixups_end; fixup++) {
         const char *access = (const char *)&fixup->access + fixup->access;
@@ -30,6 +44,11 @@ bool cl_recover_from_fault(const siginfo_t *info, void *context) {
             *instruction_pointer = (greg_t)(uintptr_t)target;
             return true;
         }
+    }
+    if (is_broken && follows_system_call(*instruction_pointer)) {
+        // KVM_RUN: the guest accessed it.
+        cl_note_own_memory_error(info);
+        return true;
     }
     return false;
 }

@@ -137,6 +137,14 @@ import SystemPackage
         return unsafe found
     }
 
+    /// Where an address of the process is in guest memory; nil for one that is no guest memory.
+    public func location(ofHostAddress address: UInt64) -> (region: GuestMemoryRegion, address: GuestAddress)? {
+        for region in regions where (region.hostAddress..<region.hostAddress + region.size).contains(address) {
+            return (region, GuestAddress(region.start.rawValue + (address - region.hostAddress)))
+        }
+        return nil
+    }
+
     /// The host address of a guest-physical one, and how many bytes follow in its region; nil for
     /// an address in no region.
     private func locate(_ address: GuestAddress) -> (UnsafeMutableRawPointer, UInt64)? {

@@ -17,6 +17,8 @@ public final class EventLoop {
 
         public static let readable = Readiness(rawValue: 0x001)  // EPOLLIN
         public static let writable = Readiness(rawValue: 0x004)  // EPOLLOUT
+        /// More has become readable than before, whether or not that was read (EPOLLET).
+        public static let moreReadable = Readiness(rawValue: 0x8000_0001)
         /// The descriptor is in error, or its peer is gone; always reported.
         public static let closed = Readiness(rawValue: 0x018)  // EPOLLERR | EPOLLHUP
     }

@@ -118,17 +118,15 @@ import SystemPackage
         }
     }
 
-    /// Gives the memory of a part of the mapping back to the host; it reads as zero afterwards. Private pages are
-    /// dropped, and a file gets a hole.
+    /// Gives the memory of a part of the mapping back to the host; it reads as zero afterwards. The
+    /// process's pages are dropped, and a file gets a hole.
     public func discard(_ range: Range<UInt64>) throws(SystemCallError) {
         guard !range.isEmpty else { return }
-        let isCovered = backing.file != nil && covers.withLock { !$0.intersection(range).isEmpty }
-        if !backing.isShared || isCovered {
-            let result = advise(range, MADV_DONTNEED)
-            // Private huge pages can be dropped since Linux 5.18; before that, the hole in their file does it.
-            if result < 0, !(result == -EINVAL && backing.isHuge) {
-                throw SystemCallError("madvise", Errno(rawValue: -result), subject: "MADV_DONTNEED")
-            }
+        // The hole alone would leave what page tables remember of pages whose hardware is broken.
+        let result = advise(range, MADV_DONTNEED)
+        // Huge pages can be dropped since Linux 5.18; before that, the hole in their file does it.
+        if result < 0, !(result == -EINVAL && backing.isHuge) {
+            throw SystemCallError("madvise", Errno(rawValue: -result), subject: "MADV_DONTNEED")
         }
         if let file = backing.file {
             let result = cl_punch_hole(
@@ -141,19 +139,17 @@ import SystemPackage
 
     /// Lets parts that get a protection of their own later be joined again: with one page populated before, all of
     /// them share one anonymous VMA root, and giving everything the same protection leaves a single mapping behind.
-    /// Parts of a shared file join anyway. All of it can be written afterwards, unless the host accounts for that and
-    /// has not as much: then parts may stay apart.
+    /// Parts of a shared file join anyway. All of it can be written afterwards, unless the host accounts for all that
+    /// can be written: then parts may stay apart.
     ///
     /// - Throws: `SystemCallError` where the first page is not accessible, or no memory is left.
     public func joinLaterParts() throws(SystemCallError) {
         guard !backing.isShared, !backing.isHuge else { return }
         // Before Linux 6.15, a part that was populated does not join one above it that never was. So they must not be
         // parts at this time.
-        do {
-            try protect(0..<size, .readWrite)
-        } catch {
-            try protect(0..<hostPageSize, .readWrite)
-        }
+        // Where the host accounts for everything, that much is not taken from others for it.
+        let accountsForAll = KernelText.number("/proc/sys/vm/overcommit_memory") == 2 && !backing.reserve
+        try protect(0..<(accountsForAll ? hostPageSize : size), .readWrite)
         try touch(0)
         // All of it: the host may have given a huge page.
         try discard(0..<size)

@@ -29,6 +29,10 @@ final class MachineCore {
     /// Milliseconds that a reader of the last output is waited for.
     private static let patience: UInt64 = 2_000
 
+    private var memoryErrors = HostMemoryError.Reader()
+    /// Host addresses of broken pages that were told since the last reset: each is told once.
+    private var brokenPages: Set<UInt64> = []
+
     /// Tells reports of the present virtual machine from those of former ones.
     private var incarnation = 0
 
@@ -45,6 +49,7 @@ final class MachineCore {
         hardware = try MachineHardware(configuration, serial: serial, loop: loop, events: events)
         try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             try mailbox.attach(to: loop) { [unowned self] message in receive(message) }
+            _ = try loop.add(HostMemoryError.watch(), .moreReadable) { [unowned self] _ in tellMemoryErrors() }
         }
         try makeVirtualMachine()
     }
@@ -105,6 +110,7 @@ final class MachineCore {
             return
         }
         state = .paused
+        brokenPages = []
         events(.reset)
         if runs {
             resume()
@@ -168,6 +174,14 @@ final class MachineCore {
         case .reset: reset()
         case .failed(let reason): fail(reason)
         case .stuck(let stop): judge(stop)
+        case .brokenMemory(let hostAddress):
+            tellMemoryErrors()
+            let place = hardware.memory.location(ofHostAddress: hostAddress).map { place in
+                "\(place.region.name) at \(place.address)"
+            }
+            fail(
+                "it accessed memory that is broken in the host's hardware (\(place ?? "its own")); a reset takes fresh"
+                    + " memory")
         }
     }
 
@@ -208,6 +222,16 @@ final class MachineCore {
         case .reset: reset()
         case .exit: finish(.violation(violation))
         case .stop, nil: break
+        }
+    }
+
+    private func tellMemoryErrors() {
+        while let error = memoryErrors.read() {
+            let page = error.address & ~(hostPageSize - 1)
+            guard let (region, address) = hardware.memory.location(ofHostAddress: page),
+                brokenPages.insert(page).inserted
+            else { continue }
+            events(.hostMemoryError(region: region.name, address: address.rawValue))
         }
     }
 }

@@ -18,6 +18,9 @@ public enum MachineEvent: Sendable, Equatable {
     /// The host has no memory behind memory of the guest, and what is known of it; the machine is paused. Going on
     /// tries again.
     case memoryUnavailable(String)
+    /// A page of the guest's memory is broken in the host's hardware, and what it held is lost: its region (`ram` or
+    /// the id of a memory device) and guest-physical address. A guest that accesses it fails next.
+    case hostMemoryError(region: String, address: UInt64)
     /// Something that somebody should look at, such as a memory device that the host refuses memory.
     case warning(String)
     /// The machine has ended. Nothing follows.

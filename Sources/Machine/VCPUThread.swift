@@ -13,6 +13,8 @@ final class VCPUThread: Sendable {
         case failed(String)
         /// The vCPU can't go on before somebody has looked at what it left the guest for.
         case stuck(Stop)
+        /// The guest accessed memory of the host that is broken, at this address of the process.
+        case brokenMemory(hostAddress: UInt64)
     }
 
     /// A stop at guest memory, or at an instruction that can't be executed.
@@ -199,7 +201,7 @@ final class VCPUThread: Sendable {
             guard let value = bus.read(address, size: size) else { return .stuck(stop(exit)) }
             vcpu.mmioData = value
             return nil
-        case .interrupted: return nil
+        case .interrupted: return HostMemoryError.takeOwnAddress().map { .brokenMemory(hostAddress: $0) }
         case .shutdown: return .reset
         case .memoryFault, .internalError: return .stuck(stop(exit))
         case .systemEvent, .halt, .entryFailed, .stepped, .other: return .failed(describe(exit))

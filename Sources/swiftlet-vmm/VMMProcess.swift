@@ -143,6 +143,10 @@ final class VMMProcess {
         case .memoryDeviceSizeChanged, .reset: break
         case .warning(let text): messages.write("warning: \(text)")
         case .resizeStalled(let id, let diagnosis): messages.write("\(id): \(diagnosis.explanation)")
+        case .hostMemoryError(let region, let address):
+            messages.write(
+                "warning: \(region): the host's memory behind guest address 0x\(String(address, radix: 16)) is broken"
+                    + " (a hardware error): what it held is lost")
         case .guestFailed(let reason):
             messages.write(
                 "the guest can't go on, and is paused: \(reason)\n'swiftlet doctor' says what this host can run")

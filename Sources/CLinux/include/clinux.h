@@ -18,6 +18,7 @@
 #include "files.h"
 #include "guarded_access.h"
 #include "kvm.h"
+#include "memory_errors.h"
 #include "mapping_inspection.h"
 #include "signals.h"
 #include "terminal.h"
