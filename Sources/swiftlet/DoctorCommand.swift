@@ -24,6 +24,7 @@ struct DoctorCommand: ParsableCommand {
             findings.append(linuxFinding(probe))
         }
         findings.append(guestFinding())
+        findings += HostLimits().findings
         for line in findings.flatMap(\.lines) {
             print(line)
         }

@@ -35,8 +35,106 @@ import Testing
                 "[ok]   KVM runs unmodified kernels",
                 "[note] the guest for 'swiftlet run' without --kernel is not built",
                 "       -> GuestImages/build",
-                "Linux guests can run on this host.",
-            ])
+            ] + limits(lines) + ["Linux guests can run on this host."])
+    }
+
+    /// What depends on the host's memory: see below.
+    private func limits(_ lines: [String]) -> [String] {
+        Array(lines.drop { !$0.contains("  memory: ") }.dropLast())
+    }
+
+    @Test func theLimitsOfMemoryAreTold() throws {
+        let (lines, _) = try doctor(Self.works)
+        let text = limits(lines).joined(separator: "\n")
+        for name in [
+            "  memory: ", "memory cgroup", "huge pages of 2M: ", "huge pages of 1G: ", "vm.max_map_count ",
+            "vm.overcommit_memory ", "transparent huge pages: ", "NUMA: ",
+        ] {
+            #expect(text.contains(name), "\(name)")
+        }
+    }
+
+    private static let canChangeSettings: Bool =
+        geteuid() == 0 && (try? TestInstallation().run(["unshare", "-m", "true"]).status) == 0
+
+    /// Settings of a namespace of its own stand over the host's.
+    private func doctor(seeing settings: [(file: String, text: String)]) throws -> String {
+        let installation = try TestInstallation(probe: Self.works)
+        var script = "set -e\n"
+        for (index, setting) in settings.enumerated() {
+            try installation.write("setting\(index)", Array(setting.text.utf8))
+            script += "mount --bind setting\(index) \(setting.file)\n"
+        }
+        let outcome = try installation.run(["unshare", "-m", "sh", "-c", script + "./swiftlet doctor"])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        return outcome.output
+    }
+
+    @Test(.enabled(if: canChangeSettings, "needs root and mount namespaces"))
+    func whatStandsInTheWayIsMended() throws {
+        let text = try doctor(seeing: [
+            ("/proc/sys/vm/max_map_count", "1000\n"), ("/proc/sys/vm/overcommit_memory", "2\n"),
+            ("/sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n"),
+            (
+                "/proc/meminfo",
+                "MemTotal: 2097152 kB\nMemAvailable: 102400 kB\nCommitLimit: 4096 kB\nCommitted_AS: 1024 kB\n"
+            ),
+        ])
+        for lines in [
+            "[note] memory: 100M of 2048M available, what guests can take together\n       -> Less than a guest has",
+            "[note] vm.max_map_count 1000: guests may have memory plugged in about 500 pieces\n"
+                + "       -> sudo sysctl vm.max_map_count=65530\n",
+            "[note] vm.overcommit_memory 2 (ratio ",
+            " each plugged block count in full against 4M, of which 3M are left\n       -> sudo sysctl vm.over",
+            "       -> echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled\n",
+        ] {
+            #expect(text.contains(lines), "\(lines)")
+        }
+    }
+
+    @Test(.enabled(if: canChangeSettings, "needs root and mount namespaces"))
+    func whatIsWellNeedsNothing() throws {
+        let text = try doctor(seeing: [
+            ("/proc/sys/vm/overcommit_memory", "1\n"),
+            ("/sys/kernel/mm/transparent_hugepage/enabled", "[always] madvise never\n"),
+            ("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "always within_size [advise] never\n"),
+            ("/proc/meminfo", "MemTotal: 33554432 kB\nMemAvailable: 16777216 kB\n"),
+        ])
+        for line in [
+            "[ok]   memory: 16G of 32G available, what guests can take together\n",
+            "[ok]   vm.overcommit_memory 1: everything is promised, reserve=on means nothing\n",
+            "[ok]   transparent huge pages: always for anonymous memory, advise for backend=memfd\n",
+        ] {
+            #expect(text.contains(line), "\(line)")
+        }
+    }
+
+    @Test(.enabled(if: canChangeSettings, "needs root and mount namespaces"))
+    func aTightCgroupIsNamed() throws {
+        // A cgroup of version 1 that nobody made, by files alone.
+        let installation = try TestInstallation(probe: Self.works)
+        try FileManager.default.createDirectory(
+            atPath: installation.directory + "/group/below", withIntermediateDirectories: true)
+        let directory = installation.directory + "/group"
+        let files: [(name: String, text: String)] = [
+            ("group/memory.limit_in_bytes", "268435456\n"), ("group/memory.usage_in_bytes", "134217728\n"),
+            ("group/memory.stat", "total_inactive_file 33554432\ntotal_active_file 0\n"),
+            ("group/below/memory.limit_in_bytes", "9223372036854771712\n"),
+            ("cgroup", "4:memory:/below\n"),
+            ("mounts", "31 23 0:28 / \(directory) rw - cgroup cgroup rw,memory\n"),
+        ]
+        for file in files { try installation.write(file.name, Array(file.text.utf8)) }
+        let script = """
+            mount -t tmpfs none /mnt && cp cgroup mounts /mnt &&
+            mount --bind /mnt/cgroup /proc/$$/cgroup && mount --bind /mnt/mounts /proc/$$/mountinfo &&
+            exec ./swiftlet doctor
+            """
+        let outcome = try installation.run(["unshare", "-m", "sh", "-c", script])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(
+            outcome.output.contains(
+                "[note] memory cgroup \(directory): limit 256M, 160M left; guests that need more are killed\n"
+                    + "       -> echo 4G | sudo tee \(directory)/memory.limit_in_bytes"))
     }
 
     @Test func theGuestThatWasBuiltIsNamed() throws {
