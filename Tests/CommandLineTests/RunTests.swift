@@ -57,6 +57,71 @@ struct RunTests {
         #expect(FileManager.default.fileExists(atPath: installation.directory + "/mon.sock"))
     }
 
+    @Test func filesOfMemoryAreOpenedAndHandedOver() throws {
+        let kernel = try installation.makeKernel()
+        let outcome = try installation.swiftlet(
+            "run", "--kernel", kernel, "--memory", "size=64M,backend=file,path=.",
+            "--virtio-mem", "id=vm0,size=1G,backend=file,path=vm0, memory", "--virtio-mem",
+            "id=vm1,size=1G,backend=memfd")
+        #expect(outcome.status == 0)
+        let machine = try #require(outcome.request).machine
+        #expect(machine.memory == .mebibytes(64) && machine.memoryBackend.path == ".")
+        #expect(machine.memoryDevices[0].backend.path == "vm0, memory")
+        #expect(machine.memoryDevices[1].backend == MemoryBackend(.memfd))
+        let descriptors = outcome.descriptors
+        #expect(descriptors.count == 3)
+        let (boot, device) = (machine.memoryBackend.descriptor ?? -1, machine.memoryDevices[0].backend.descriptor ?? -1)
+        #expect(descriptors["\(boot)"]?.hasSuffix(" (deleted)") == true)
+        #expect(descriptors["\(device)"] == installation.directory + "/vm0, memory")
+    }
+
+    @Test func filesThatCannotBackMemoryAreRefused() throws {
+        let kernel = try installation.makeKernel()
+        try installation.write("data", Array("text".utf8))
+        func refusal(_ backend: String) throws -> String {
+            let outcome = try installation.swiftlet(
+                "run", "--kernel", kernel, "--virtio-mem", "id=vm0,size=1G,\(backend)", "--serial", "file:log")
+            #expect(outcome.status == 1)
+            return outcome.errors
+        }
+        let option = "swiftlet: --virtio-mem vm0: path"
+        #expect(
+            try refusal("backend=file,path=data")
+                == "\(option) data: the file holds data, which would be lost: remove it, or give another path (a machine"
+                + " that was killed leaves its file behind)\n")
+        #expect(
+            FileManager.default.contents(atPath: installation.directory + "/data") == Data("text".utf8))
+        #expect(
+            try refusal("backend=file,path=no/dir") == "\(option) no/dir: cannot be opened: No such file or directory\n"
+        )
+        #expect(
+            try refusal("backend=file,path=/dev/null")
+                == "\(option) /dev/null: neither a directory nor a regular file\n")
+        #expect(try refusal("backend=hugetlbfs,path=.").hasPrefix("\(option) .: not on a hugetlbfs mount: "))
+        // One file is not for two devices.
+        let twice = try installation.swiftlet(
+            "run", "--kernel", kernel, "--memory", "size=64M,backend=file,path=ram",
+            "--virtio-mem", "id=vm0,size=1G,backend=file,path=ram")
+        #expect(twice.status == 1)
+        #expect(twice.errors == "\(option) ram: another machine's memory is in this file: give another path\n")
+        #expect(!FileManager.default.fileExists(atPath: installation.directory + "/log"))
+    }
+
+    @Test func aDiskThatIsTooSmallIsTold() throws {
+        let kernel = try installation.makeKernel()
+        let warned = try installation.swiftlet(
+            "run", "--kernel", kernel, "--virtio-mem", "id=vm0,size=128G,backend=file,path=/dev/shm")
+        #expect(warned.status == 0)
+        #expect(
+            warned.errors.hasPrefix("swiftlet: warning: --virtio-mem vm0: path /dev/shm: the file system has room for ")
+        )
+        let refused = try installation.swiftlet(
+            "run", "--kernel", kernel, "--virtio-mem", "id=vm0,size=128G,backend=file,reserve=on,path=/dev/shm")
+        #expect(refused.status == 1)
+        #expect(
+            refused.errors.hasPrefix("swiftlet: --virtio-mem vm0: reserve=on: path /dev/shm: the file system has room"))
+    }
+
     @Test func theDefaultsAreTheMachinesOwn() throws {
         let outcome = try installation.swiftlet("run", "--kernel", try installation.makeKernel())
         #expect(outcome.status == 0)

@@ -59,6 +59,9 @@ def all_parts():
     guests(
         "stall", "a resize that stalls is explained, and goes on", "EndToEnd.StallTests", "EndToEnd.ComingBackTests",
         seconds=135)
+    guests(
+        "backings", "memory of every kind, and memory that is broken", "EndToEnd.BackingTests",
+        "HostTests.HostMemoryErrorTests", "MachineTests.BackingMachineTests", seconds=90)
     guests("sound-memory", "memory keeps what it holds", "EndToEnd.SoundMemoryTests", seconds=60)
     guests(
         "console", "console, monitor and refusals", "EndToEnd.ConsoleTests", "EndToEnd.MonitorTests",
