@@ -28,6 +28,8 @@ public final class ElasticRegion {
     /// Blocks whose protection the host would not set right yet.
     var unrestored: [Range<Int>] = []
     private let populates: Bool
+    /// Mappings that are taken from the budget for as long as the region lives.
+    private var lastingMappings = 0
 
     /// Takes over a region of fresh memory, and makes it one without a plugged block.
     ///
@@ -60,10 +62,24 @@ public final class ElasticRegion {
         slotTable = RegionSlots(regionSize: size, slotSize: slotSize)
         try memory.mapping.joinLaterParts()
         try self.host.protect(0..<size, .inaccessible)
+        try takeLastingMappings()
     }
 
     deinit {
-        budget.giveBack(2 * map.runs)
+        budget.giveBack(2 * map.runs + lastingMappings)
+    }
+
+    /// Linux joins no mappings of huge pages (`VM_DONTEXPAND`), so each block may end up in one of its own, whatever is
+    /// plugged.
+    private func takeLastingMappings() throws(SystemCallError) {
+        guard memory.mapping.backing.pageSize > hostPageSize else { return }
+        guard budget.take(map.count) else {
+            throw SystemCallError(
+                "mprotect", .noMemory,
+                subject: "of \(memory.name) (\(map.count) blocks of huge pages may need more mappings than"
+                    + " vm.max_map_count allows: give a larger block-size)")
+        }
+        lastingMappings = map.count
     }
 
     /// Says where slots are made from now on. No slot of this region may be live there.

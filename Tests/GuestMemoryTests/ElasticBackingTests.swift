@@ -75,4 +75,24 @@ import Testing
         #expect(try region.memory.residentSize(of: 0..<region.memory.size) == 0)
         #expect(try region.inconsistencies() == [])
     }
+
+    @Test(
+        .enabled(
+            if: KernelText.number("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages") != nil,
+            "a kernel without huge pages"))
+    func mappingsOfHugePagesAreTakenForGood() throws {
+        let budget = MappingBudget(limit: 40)
+        do {
+            let region = try ElasticRegion(Kind.hugePages.region(size: 64 << 20), blockSize: 2 << 20, budget: budget)
+            #expect(region.blockCount == 32)
+            let error = #expect(throws: SystemCallError.self) {
+                _ = try ElasticRegion(Kind.hugePages.region(size: 64 << 20), blockSize: 2 << 20, budget: budget)
+            }
+            #expect(error?.subject.contains("give a larger block-size") == true)
+            // What joins needs none.
+            _ = try ElasticRegion(Kind.memfd.region(size: 64 << 20), blockSize: 2 << 20, budget: budget)
+        }
+        _ = try ElasticRegion(Kind.hugePages.region(size: 64 << 20), blockSize: 2 << 20, budget: budget)
+        #expect(budget.take(40))
+    }
 }
