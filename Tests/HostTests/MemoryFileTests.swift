@@ -84,6 +84,7 @@ import Testing
     }
 
     @Test func hugePagesThatTheHostLacksAreAnError() {
+        defer { clean() }
         let error = #expect(throws: MemoryFileError.self) {
             _ = try MemoryFile(inMemory: "test", size: 1 << 40, hugePageSize: 1 << 40)
         }
@@ -94,6 +95,7 @@ import Testing
     }
 
     @Test func rangesAreJoinedAndCut() {
+        defer { clean() }
         var random = SystemRandomNumberGenerator()
         var set = RangeSet()
         var model = Set<UInt64>()
