@@ -58,7 +58,7 @@ public struct ResizeWatch: Sendable {
     private var lastRequest: UInt64?
     /// When something was plugged or unplugged, or the size was set.
     private var lastProgress: UInt64
-    /// The longest time between two requests since the size was set.
+    /// The longest time that the driver took for a request since the size was set.
     private var longestGap: UInt64 = 0
     private var delay = firstDelay
     private var hasExplained = false
@@ -88,7 +88,8 @@ public struct ResizeWatch: Sendable {
         let old = observation
         observation = new
         if new.requests != old.requests {
-            longestGap = max(longestGap, now &- (lastRequest ?? now))
+            // Time in which the driver had given up is none that it takes: it goes on when it is reminded.
+            longestGap = max(longestGap, now &- lastActivity)
             lastRequest = now
             lastActivity = now
         }

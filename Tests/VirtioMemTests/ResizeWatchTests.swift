@@ -60,9 +60,9 @@ import Testing
         var observation = Self.holding
         observation.pluggedSize -= 2 << 20
         observation.requests = 1
-        watch.observe(now: 4_600, observation)
+        watch.observe(now: 4_560, observation)
         #expect(watch.reminders == 0)
-        #expect(reminders(&watch, until: 5_000) == [4_650, 4_750, 4_950])
+        #expect(reminders(&watch, until: 5_000) == [4_610, 4_710, 4_910])
     }
 
     /// A driver begins from the start when it is interrupted: it is left alone while it sends requests.
@@ -89,6 +89,17 @@ import Testing
         }
         watch.restart(now: 2_000, observation)
         #expect(watch.deadline == 2_050, "another size, another measure")
+    }
+
+    /// One that did nothing for minutes, and goes on when it is reminded, is not slow.
+    @Test func aDriverThatHadGivenUpIsNotSlow() {
+        var watch = Self.watch()
+        _ = actions(&watch, until: 200_550)
+        var observation = Self.holding
+        observation.requests = 1
+        observation.pluggedSize -= 2 << 20
+        watch.observe(now: 200_590, observation)
+        #expect(watch.deadline == 200_670, "it took 40 ms")
     }
 
     /// Requests that lead to nothing put the reminder off, but don't bring it closer.
