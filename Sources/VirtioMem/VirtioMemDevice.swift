@@ -109,6 +109,7 @@ public struct VirtioMemDevice: VirtioDevice {
         // the whole region, which leaves fewer mappings than before: the host has no reason to refuse it. Where it does
         // all the same, the next driver finds the blocks plugged, and unplugs them (5.15.5).
         guard (try? region.unplugAll()) != nil else { return }
+        configurationGeneration &+= 1
         shrinkUsableRegion()
     }
 

@@ -130,6 +130,10 @@ import Virtio
         _ = try device.state(block: 0)
         _ = try device.plug(block: 0, 0)
         #expect(device.generation == seen.last, "nothing changed")
+        _ = try device.plug(block: 0)
+        expectNewGeneration("plug")
+        try device.resetSystem()
+        expectNewGeneration("unplugged by a reset of the system")
     }
 
     /// "All fields of this configuration are always available and read-only for the driver."
