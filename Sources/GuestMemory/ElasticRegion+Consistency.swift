@@ -68,7 +68,7 @@ extension ElasticRegion {
 
     private func residenceProblems(in blocks: Range<Int>) throws(SystemCallError) -> [String] {
         var problems: [String] = []
-        for gap in unpluggedRuns(in: blocks) where !undiscarded.contains(where: { $0.overlaps(gap) }) {
+        for gap in unpluggedRuns(in: blocks) where !mayHoldLeftovers(gap) {
             // Zeroes that were read are entries in page tables, which count as resident.
             guard UInt64(gap.lowerBound) * blockSize >= readableSize else { continue }
             let resident = try host.residentSize(of: bytes(of: gap))

@@ -12,12 +12,12 @@ extension ElasticRegion {
     public func maintain() {
         let wrong = unrestored
         unrestored = []
-        for blocks in wrong {
-            restoreProtection(of: blocks)
-        }
         let leftovers = undiscarded
         undiscarded = []
         discardFailure = nil
+        for blocks in wrong where restoreProtection(of: blocks) {
+            discardUnplugged(in: blocks)
+        }
         for blocks in leftovers {
             discard(blocks)
         }
@@ -41,9 +41,14 @@ extension ElasticRegion {
         }
     }
 
+    /// Whether unplugged blocks may hold something: the host would not take it back, or the guest can reach them still.
+    func mayHoldLeftovers(_ blocks: Range<Int>) -> Bool {
+        undiscarded.contains { $0.overlaps(blocks) } || unrestored.contains { $0.overlaps(blocks) }
+    }
+
     /// Makes sure that nothing of an earlier life is left in blocks.
     func discardLeftovers(in blocks: Range<Int>) throws(ElasticRegionError) {
-        guard undiscarded.contains(where: { $0.overlaps(blocks) }) else { return }
+        guard mayHoldLeftovers(blocks) else { return }
         do throws(SystemCallError) {
             try host.discard(bytes(of: blocks))
         } catch {

@@ -32,8 +32,8 @@ extension ElasticRegion {
         }
     }
 
-    /// What was read as zero has left entries in page tables.
-    private func discardUnplugged(in blocks: Range<Int>) {
+    /// What was read as zero has left entries in page tables; what was written by mistake must not be seen again.
+    func discardUnplugged(in blocks: Range<Int>) {
         for gap in unpluggedRuns(in: blocks) {
             discard(gap)
         }
@@ -51,14 +51,16 @@ extension ElasticRegion {
     }
 
     /// Gives blocks the protection that they should have by now, after a failure. Where that fails too, it is tried
-    /// again later; until then the guest may write to unplugged blocks, and what it wrote must not be there when they
-    /// are plugged.
-    func restoreProtection(of blocks: Range<Int>) {
+    /// again later; until then the guest may write to unplugged blocks.
+    ///
+    /// - Returns: whether it was done.
+    @discardableResult func restoreProtection(of blocks: Range<Int>) -> Bool {
         do {
             try protectByMap(blocks)
+            return true
         } catch {
             unrestored.append(blocks)
-            undiscarded += unpluggedRuns(in: blocks)
+            return false
         }
     }
 

@@ -168,8 +168,12 @@ public final class ElasticRegion {
             restoreProtection(of: 0..<map.count)
             throw .host(error)
         }
-        // Nothing is in pieces any more.
+        // Nothing is in pieces any more; what was written where it should not have been goes, too.
+        let wrong = unrestored
         unrestored = []
+        for blocks in wrong {
+            discardUnplugged(in: blocks)
+        }
         budget.giveBack(2 * map.runs)
         var next = 0
         while let run = map.nextPlugged(from: next) {

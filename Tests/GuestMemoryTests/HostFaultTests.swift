@@ -178,19 +178,37 @@ import Testing
         #expect(try setup.memory.loadUInt64(at: GuestAddress(1 << 32 + 2 * Self.blockSize + 8)) == 0)
     }
 
-    /// The guest may write to blocks that could not be plugged, as long as the host does not protect them again.
-    @Test(arguments: [false, true])
-    func whatWasWrittenToABlockThatWasNotPluggedIsGone(maintains: Bool) throws {
+    /// What becomes of blocks that could not be plugged, and the host does not protect again for now.
+    enum Meanwhile: CaseIterable {
+        case nothing, maintain, maintainInVain, unplugAll
+    }
+
+    /// The guest may write to them as long as that lasts.
+    @Test(arguments: Meanwhile.allCases)
+    func whatWasWrittenToABlockThatWasNotPluggedIsGone(_ meanwhile: Meanwhile) throws {
         let setup = try Setup(populates: false)
         // Making the slot live fails, and so does protecting the block again.
-        setup.host.fault = FaultyHost.Fault(calls: setup.host.calls + 1..<setup.host.calls + 3, errno: .noMemory)
+        let failing = setup.host.calls + 1
+        setup.host.fault = FaultyHost.Fault(calls: failing..<failing + 2, errno: .noMemory)
         #expect(!setup.take(.plug(3..<4)))
+        setup.host.fault = nil
+        if meanwhile == .maintainInVain {
+            setup.host.fault = FaultyHost.Fault(calls: setup.host.calls..<setup.host.calls + 1, errno: .noMemory)
+            setup.region.maintain()
+            #expect(setup.region.needsMaintenance)
+        }
         let address = GuestAddress(1 << 32 + 3 * Self.blockSize)
         try setup.memory.store(1 as UInt64, at: address)
-        if maintains {
+        #expect(try setup.region.inconsistencies() == [], "it is known that it is not as it should be")
+        if meanwhile == .unplugAll {
+            #expect(setup.take(.unplugAll))
+        } else if meanwhile != .nothing {
             setup.region.maintain()
-            #expect(try setup.region.inconsistencies() == [])
             #expect(!setup.region.needsMaintenance)
+        }
+        if meanwhile != .nothing {
+            #expect(throws: GuestMemoryError.self) { try setup.memory.loadUInt64(at: address) }
+            #expect(try setup.host.residentSize(of: 0..<8 * Self.blockSize) == 0)
         }
         #expect(setup.take(.plug(3..<4)))
         #expect(try setup.memory.loadUInt64(at: address) == 0)
