@@ -188,6 +188,16 @@ class SwiftTests(Part):
             report.say(f"{self.name}: {line}")
 
 
+class FullTests(SwiftTests):
+    """Tests right here that take long, and skip themselves unless they are asked for."""
+
+    is_full = True
+
+    def attempt(self, report, log):
+        with tempfile.TemporaryDirectory(prefix="swiftlet-test-") as directory:
+            return self.run_bundle(report, log, directory, [], {"SWIFTLET_FULL": "1"})[0]
+
+
 class GuestTests(SwiftTests):
     """Tests of the package that boot guests, in a host that can do that."""
 

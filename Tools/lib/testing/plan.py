@@ -6,11 +6,12 @@ import os
 
 from toolchain import use_swift
 
-from .parts import BUNDLE, Command, GuestTests, SwiftTests, ToolTest, run_command, tail
+from .parts import BUNDLE, Command, FullTests, GuestTests, SwiftTests, ToolTest, run_command, tail
 
 FORMAT_COMMAND = ["swift", "format", "lint", "--strict", "--recursive", "Sources", "Tests", "Package.swift"]
 # What takes part in the run of tests that need neither guests nor a virtual machine.
-NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\."]
+FULL_SHUFFLE = r"^MachineTests\.FullShuffleTests/"
+NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\.", "--skip", FULL_SHUFFLE]
 # Seconds that the scripts of Tests/Tools take about; what is not named here takes little.
 TOOL_TEST_SECONDS = {"kvm-host-test": 120, "guest-image-test": 200, "fuzz-test": 60}
 # Those of them that start two hosts themselves.
@@ -74,6 +75,7 @@ def all_parts():
         "restarts", "kexec, kdump, and drivers that come and go", "EndToEnd.KexecTests", "EndToEnd.KdumpTests",
         "EndToEnd.DriverBindingTests", seconds=150)
     full = {"is_full": True}
+    parts.append(FullTests("full-shuffle", "100,000 operations of a driver", ["--filter", FULL_SHUFFLE], 300, 1800))
     guests("full-boot", "the other combinations of kernels and vCPUs", "EndToEnd.FullBootTests", seconds=100, **full)
     guests("full-memory", "memory, with the other kernels", "EndToEnd.FullMemoryTests", seconds=250, **full)
     guests("full-reset", "ten resets, with the other kernel", "EndToEnd.FullResetTests", seconds=150, **full)
