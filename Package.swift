@@ -80,7 +80,7 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["GuestMemory", "Host", system], path: "Tests/TestSupport",
             swiftSettings: [.treatAllWarnings(as: .error)]),
-        tests("HostTests", ["Host", "CLinux", system]),
+        tests("HostTests", ["Host", "CLinux", "TestSupport", system]),
         tests("GuestMemoryTests", ["GuestMemory", "Host", "TestSupport", system]),
         tests("KVMTests", ["KVM", "Host", system]),
         tests("VirtioTests", ["Virtio", "GuestMemory", "TestSupport"]),

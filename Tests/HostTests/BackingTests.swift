@@ -2,6 +2,7 @@ import CLinux
 import Foundation
 @testable import Host
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Protection, discard and population of every kind of memory.

@@ -2,15 +2,15 @@ import Glibc
 import Host
 
 /// What `/proc/self/smaps` says of the mappings in a range of addresses.
-struct SmapsEntry {
+package struct SmapsEntry {
     private(set) var values: [String: UInt64] = [:]
     /// The mappings' flags, each as often as it occurs.
-    private(set) var flags: [String] = []
+    package private(set) var flags: [String] = []
     /// How many mappings there are.
-    private(set) var count = 0
+    package private(set) var count = 0
 
     /// - Parameter name: `maps` to count mappings alone, which takes less time.
-    init(of mapping: borrowing MemoryMapping, in name: String = "smaps") {
+    package init(of mapping: borrowing MemoryMapping, in name: String = "smaps") {
         let base = UInt(bitPattern: mapping.base)
         let range = base..<base + UInt(mapping.size)
         guard let file = fopen("/proc/self/\(name)", "r") else { return }
@@ -38,5 +38,5 @@ struct SmapsEntry {
     }
 
     /// Bytes.
-    subscript(key: String) -> UInt64 { values[key] ?? 0 }
+    package subscript(key: String) -> UInt64 { values[key] ?? 0 }
 }
