@@ -10,7 +10,17 @@ extension ElasticRegion {
     /// - Throws: `SystemCallError` where the host does not tell.
     public func inconsistencies(in blocks: Range<Int>? = nil) throws(SystemCallError) -> [String] {
         let blocks = blocks ?? 0..<map.count
-        return try slotProblems(in: blocks) + protectionProblems(in: blocks) + residenceProblems(in: blocks)
+        // The list of a process's mappings is read in pieces, while other threads change it: what disagrees once only
+        // was never so.
+        for _ in 0..<2 {
+            let problems = try problems(in: blocks)
+            if problems.isEmpty { return [] }
+        }
+        return try problems(in: blocks)
+    }
+
+    private func problems(in blocks: Range<Int>) throws(SystemCallError) -> [String] {
+        try slotProblems(in: blocks) + protectionProblems(in: blocks) + residenceProblems(in: blocks)
     }
 
     #if DEBUG

@@ -51,13 +51,19 @@ import Testing
     }
 
     @Test func sixteenTebibytesTakeLittleMemoryWhenIdle() throws {
-        let before = try residentSize()
-        let region = try ElasticRegion(
-            GuestMemoryRegion(name: "vm0", start: GuestAddress(1 << 45), size: 16 << 40), blockSize: Self.blockSize)
-        let after = try residentSize()
-        #expect(after < before + 4 << 20, "\(before) and \(after) bytes")
-        #expect(region.blockCount == 8 << 20)
-        #expect(region.slotSize == 4 << 30)
+        // Other tests take memory at the same time: the least of some tries is what the region takes.
+        var least = UInt64.max
+        for _ in 0..<5 {
+            let before = try residentSize()
+            let region = try ElasticRegion(
+                GuestMemoryRegion(name: "vm0", start: GuestAddress(1 << 45), size: 16 << 40),
+                blockSize: Self.blockSize)
+            let after = try residentSize()
+            least = min(least, after - min(before, after))
+            #expect(region.blockCount == 8 << 20)
+            #expect(region.slotSize == 4 << 30)
+        }
+        #expect(least < 4 << 20, "\(least) bytes")
     }
 
     /// Bytes of this process that are in memory.
