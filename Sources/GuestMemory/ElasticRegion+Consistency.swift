@@ -67,7 +67,11 @@ extension ElasticRegion {
             let end = Int((run.range.upperBound + blockSize - 1) / blockSize)
             for block in first..<end where !unrestored.contains(where: { $0.contains(block) }) {
                 let expected: MemoryMapping.Protection =
-                    map[block] ? .readWrite : UInt64(block) * blockSize < readableSize ? .zeroes : .inaccessible
+                    switch access(at: UInt64(block) * blockSize) {
+                    case .plugged: .readWrite
+                    case .readable: .zeroes
+                    case .inaccessible: .inaccessible
+                    }
                 if run.protection != expected {
                     problems.append("block \(block) is \(run.protection.map { "\($0)" } ?? "odd"), not \(expected)")
                 }

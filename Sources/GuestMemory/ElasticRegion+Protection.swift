@@ -92,8 +92,8 @@ extension ElasticRegion {
         sequence(state: blocks.lowerBound) { [map] next in
             while next < blocks.upperBound {
                 let run = map.nextPlugged(from: next) ?? blocks.upperBound..<blocks.upperBound
-                let gap = (next..<max(next, run.lowerBound)).clamped(to: blocks)
-                next = max(run.upperBound, blocks.lowerBound + 1)
+                let gap = next..<min(run.lowerBound, blocks.upperBound)
+                next = run.upperBound
                 if !gap.isEmpty { return gap }
             }
             return nil

@@ -22,13 +22,8 @@ public final class MappingBudget: Sendable {
 
     /// The budget that this host allows.
     public convenience init() {
-        var maximum = Self.defaultMaximum
-        if let file = try? OwnedFileDescriptor(opening: "/proc/sys/vm/max_map_count", .readOnly),
-            case .bytes(let bytes) = try? ByteStream.read(file.descriptor),
-            let value = Int(String(decoding: bytes, as: UTF8.self).filter(\.isNumber))
-        {
-            maximum = value
-        }
+        let maximum =
+            KernelText.number("/proc/sys/vm/max_map_count").flatMap { Int(exactly: $0) } ?? Self.defaultMaximum
         self.init(limit: max(maximum / 2, maximum - Self.reserve))
     }
 
