@@ -68,14 +68,15 @@ struct HostMemory {
             .reduce(0) { $0 + UInt64($1.addresses.clamped(to: addresses).count) }
     }
 
-    /// In how many pieces that is.
-    func accessiblePieces(in addresses: Range<UInt64>) -> Int {
-        var (count, end) = (0, UInt64.max)
+    /// The numbers of the blocks in a range of addresses that can be read and written.
+    func accessibleBlocks(of size: UInt64, in addresses: Range<UInt64>) -> Set<UInt64> {
+        var blocks: Set<UInt64> = []
         for mapping in mappings where mapping.permissions.hasPrefix("rw") && mapping.addresses.overlaps(addresses) {
-            count += mapping.addresses.lowerBound == end ? 0 : 1
-            end = mapping.addresses.upperBound
+            let part = mapping.addresses.clamped(to: addresses)
+            blocks.formUnion(
+                (part.lowerBound - addresses.lowerBound) / size..<(part.upperBound - addresses.lowerBound) / size)
         }
-        return count
+        return blocks
     }
 
     /// Where a memory device's region is, as long as nothing of it is plugged: it is one inaccessible mapping then.
