@@ -20,7 +20,9 @@ final class MemoryDeviceUnit {
     private var nextWarning = MonotonicInstant(nanoseconds: 0)
     private var announcedRefusal: ElasticRegionError?
     private var announcedDiscardFailure: SystemCallError?
-    private var maintenance: EventLoop.Token?
+    /// When the region is to be maintained; nil when nothing is to be done. One timer is set for it, perhaps too early.
+    private var maintenanceTime: MonotonicInstant?
+    private var hasMaintenanceTimer = false
     private var watch: ResizeWatch
     /// When the watch has something to do, and the timer for that: it is not moved for what comes later.
     private var watchTimer: (token: EventLoop.Token, time: UInt64)?
@@ -251,21 +253,32 @@ extension MemoryDeviceUnit {
 // MARK: What is done later
 
 extension MemoryDeviceUnit {
+    /// Puts maintenance off until nothing has happened for a while. The timer stays where it is: each request moves
+    /// the time.
     private func scheduleMaintenance(_ isNeeded: Bool) {
-        if let maintenance {
-            loop.cancel(maintenance)
+        maintenanceTime = isNeeded ? .now().advanced(byMilliseconds: Self.maintenanceDelay) : nil
+        if isNeeded, !hasMaintenanceTimer {
+            startMaintenanceTimer(milliseconds: Self.maintenanceDelay)
         }
-        maintenance = nil
-        guard isNeeded else { return }
-        maintenance = loop.schedule(afterMilliseconds: Self.maintenanceDelay) { [unowned self] in
-            maintenance = nil
-            let moment = transport.withDevice { device in
-                device.region.maintain()
-                return Moment(device)
-            }
-            announce(moment)
-            scheduleMaintenance(moment.needsMaintenance)
+    }
+
+    private func startMaintenanceTimer(milliseconds: UInt64) {
+        hasMaintenanceTimer = true
+        loop.schedule(afterMilliseconds: milliseconds) { [unowned self] in
+            hasMaintenanceTimer = false
+            guard let time = maintenanceTime else { return }
+            let rest = MonotonicInstant.now().milliseconds(until: time)
+            rest > 0 ? startMaintenanceTimer(milliseconds: rest) : maintain()
         }
+    }
+
+    private func maintain() {
+        let moment = transport.withDevice { device in
+            device.region.maintain()
+            return Moment(device)
+        }
+        announce(moment)
+        scheduleMaintenance(moment.needsMaintenance)
     }
 
     private func restartWatch() {
