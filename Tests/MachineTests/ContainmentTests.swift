@@ -198,22 +198,8 @@ import Testing
         for (address, operation) in [
             (Self.start + 0x10_0000, .load), (Self.hole + GuestAgent.blockSize + 64, .store),
         ] as [(UInt64, GuestAgent.Operation)] {
-            let count = agent.test.events.count
             try agent.post(operation, address, 4, 9)
-            var events: [MachineEvent] = []
-            let deadline = MonotonicInstant.now().advanced(byMilliseconds: 10_000)
-            while events.isEmpty, .now() < deadline {
-                events = agent.test.events.dropFirst(count).filter {
-                    if case .memoryUnavailable = $0 { true } else { false }
-                }
-            }
-            guard case .memoryUnavailable(let text)? = events.first else {
-                Issue.record("nothing is said: \(agent.test.events.suffix(3))")
-                return
-            }
-            let place = "0x" + String(address, radix: 16)
-            #expect(text.hasPrefix("the host has no memory behind guest-physical \(place), a part of vm0: "))
-            #expect(try agent.machine.state() == .memoryUnavailable)
+            try expectNoMemory(agent, at: address)
             #expect(truncate(file, off_t(device.size)) == 0)
             try agent.machine.resume()
             #expect(try agent.answer()?.trap == nil, "there is memory again")
@@ -221,6 +207,45 @@ import Testing
         }
         #expect(agent.violations == [])
         #expect(truncate(file, off_t(device.size)) == 0)
+    }
+
+    /// Waits until the guest is paused because the host has no memory behind an address.
+    private func expectNoMemory(_ agent: GuestAgent, at address: UInt64) throws {
+        let place = "0x" + String(address, radix: 16)
+        let beginning = "the host has no memory behind guest-physical \(place), a part of vm0: "
+        agent.test.waitForEvent {
+            if case .memoryUnavailable(let text) = $0 { text.hasPrefix(beginning) } else { false }
+        }
+        #expect(try agent.machine.state() == .memoryUnavailable)
+    }
+
+    /// A file system in memory that is full, until it is made larger.
+    @Test(
+        .enabled(if: environmentVariable("KVM_HOST") == "emulated" && geteuid() == 0, "mounts: an emulated host, root"),
+        arguments: [GuestAgent.Level.kernel, .user])
+    func aFullFileSystemIsNoViolation(_ level: GuestAgent.Level) throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "memory-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
+        let path = directory.path(percentEncoded: false)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        try #require(mount("swiftlet", path, "tmpfs", 0, "size=64k") == 0)
+        defer { umount2(path, CInt(MNT_DETACH)) }
+        let device = Self.device { $0.backend = MemoryBackend(.file, path: path + "/memory") }
+        let agent = try GuestAgent(level, devices: [device], plugging: [0..<2])
+        for page in 0..<16 as Range<UInt64> {
+            #expect(try agent.tell(.store, Self.start + page << 12, 8, page).trap == nil)
+        }
+        try agent.post(.store, Self.start + 0x10_0000, 8, 9)
+        try expectNoMemory(agent, at: Self.start + 0x10_0000)
+        try agent.machine.resume()
+        #expect(try agent.answer(withinMilliseconds: 100) == nil, "it is still full")
+        #expect(try agent.machine.state() == .memoryUnavailable)
+        try #require(mount("swiftlet", path, "tmpfs", UInt(MS_REMOUNT), "size=1M") == 0)
+        try agent.machine.resume()
+        #expect(try agent.answer()?.trap == nil)
+        #expect(try agent.tell(.load, Self.start + 0x10_0000, 8).value == 9)
+        #expect(try agent.tell(.load, Self.start + 15 << 12, 8).value == 15)
+        #expect(agent.violations == [])
     }
 
     /// Boot memory that the host can't reach, as if its backing were gone.

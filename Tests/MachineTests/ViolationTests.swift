@@ -135,6 +135,16 @@ import Testing
         try agent.expectContained()
     }
 
+    /// KVM has to emulate what touches memory without a slot, and knows few vector instructions: the slot is what can be
+    /// told of those. Software KVM emulates all that runs at CPL 0, so that they never work there.
+    @Test(arguments: TestMachine.isSoftware ? [GuestAgent.Level.user] : [.kernel, .user])
+    func instructionsThatNobodyCanEmulateAreTold(_ level: GuestAgent.Level) throws {
+        let agent = try makeAgent(level)
+        let slot = Self.start..<Self.start + Self.slot
+        try check(agent, Deed(.vector, Self.hole.lowerBound), .unknown(slot: slot), isBehind: false)
+        try check(agent, Deed(.vector, Self.hole.upperBound - 16), .unknown(slot: slot), isBehind: false)
+    }
+
     // MARK: Reads across an edge
 
     /// Reads words across an edge, each size at each offset: they get zeroes from behind it, and nobody notices.

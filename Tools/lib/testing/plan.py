@@ -100,6 +100,10 @@ def all_parts():
     parts.append(Command("bench-boot", "no worse than QEMU at a boot", ["Tools/bench-boot"], 200, 2400, **needs))
     parts.append(
         Command("bench-resize", "memory comes back sooner than with QEMU", ["Tools/bench-resize"], 400, 3600, **needs))
+    parts.append(
+        Command(
+            "bench-plug", "plugging costs little more than the calls that it takes", ["Tools/bench-plug"], 250, 1800,
+            is_full=True, release=True))
     return parts
 
 
