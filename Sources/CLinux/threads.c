@@ -55,6 +55,10 @@ int cl_thread_create(pthread_t *thread, const char *name, size_t stack_size, int
     return 0;
 }
 
+int cl_thread_id(void) {
+    return gettid();
+}
+
 int cl_kick_signal(void) {
     return SIGRTMIN;
 }

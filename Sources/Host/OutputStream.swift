@@ -37,6 +37,9 @@ public final class OutputStream {
         pending.count >= Self.limit
     }
 
+    /// How many bytes wait for the reader.
+    public var waitingCount: Int { pending.count }
+
     /// Writes bytes, in order, now or later.
     public func write(_ bytes: some Sequence<UInt8>) {
         guard !isClosed else { return }

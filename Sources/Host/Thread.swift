@@ -7,11 +7,18 @@ import SystemPackage
 /// It runs on when nobody has this object any more.
 public final class Thread: Sendable {
     private let handle: pthread_t
+    private let number: Number
     private let isJoined = Atomic<Bool>(false)
 
     private final class Body {
+        let number: Number
         let run: () -> Void
-        init(_ run: @escaping () -> Void) { self.run = run }
+        init(_ number: Number, _ run: @escaping () -> Void) { (self.number, self.run) = (number, run) }
+    }
+
+    /// What the host calls the thread; 0 until it runs.
+    private final class Number: Sendable {
+        let value = Atomic<Int32>(0)
     }
 
     /// Starts a thread.
@@ -21,13 +28,16 @@ public final class Thread: Sendable {
     ///   - kickable: whether `kick()` interrupts its system calls; needs `installKickHandler()`.
     /// - Throws: `SystemCallError`: EAGAIN where the host allows no more threads.
     public init(name: String, kickable: Bool = false, _ run: sending @escaping () -> Void) throws(SystemCallError) {
-        let body = unsafe Unmanaged.passRetained(Body(run))
+        number = Number()
+        let body = unsafe Unmanaged.passRetained(Body(number, run))
         var created = pthread_t()
         let result = unsafe cl_thread_create(
             &created, name, Self.stackSize, kickable ? cl_kick_signal() : 0,
             { argument in
                 guard let argument = unsafe argument else { return }
-                unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+                let body = unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+                body.number.value.store(cl_thread_id(), ordering: .releasing)
+                body.run()
             }, body.toOpaque())
         guard result == 0 else {
             unsafe body.release()
@@ -39,6 +49,16 @@ public final class Thread: Sendable {
     deinit {
         if !isJoined.load(ordering: .relaxed) {
             pthread_detach(handle)
+        }
+    }
+
+    /// The thread's number on the host (`gettid(2)`).
+    public var id: Int32 {
+        while true {
+            let id = number.value.load(ordering: .acquiring)
+            if id != 0 { return id }
+            // It was made, and is about to run.
+            sched_yield()
         }
     }
 

@@ -106,7 +106,7 @@ public final class Machine: Sendable {
     /// - Throws: `MachineError.ended` also where the host could not build the machine again, which ends it.
     public func reset() throws(MachineError) {
         try call { (core) throws(MachineError) in
-            core.reset()
+            core.reset(byGuest: false)
             guard core.end == nil else { throw .ended }
         }
     }
@@ -139,6 +139,12 @@ public final class Machine: Sendable {
     /// The live memory slots, by address.
     public func memorySlots() throws(MachineError) -> [MemorySlotStatus] {
         try call { core in core.memorySlots }
+    }
+
+    /// The numbers of the threads that run the vCPUs, in their order: for whoever pins them to processors. A reset
+    /// makes new ones.
+    public func processorThreads() throws(MachineError) -> [Int32] {
+        try call { core in core.processorThreads }
     }
 
     /// Whether the vCPUs run.

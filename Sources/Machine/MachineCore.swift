@@ -78,6 +78,10 @@ final class MachineCore {
 
     /// Lets the vCPUs run. A guest that could not go on tries the same instruction again.
     func resume() {
+        tellingWhetherItRuns { run() }
+    }
+
+    private func run() {
         guard state != .running, let virtualMachine else { return }
         do throws(MemorySlotError) {
             try virtualMachine.slots.restore()
@@ -93,12 +97,28 @@ final class MachineCore {
     /// Takes the vCPUs out of the guest.
     func pause() {
         guard state == .running, let virtualMachine else { return }
-        virtualMachine.pause()
-        state = .paused
+        tellingWhetherItRuns {
+            virtualMachine.pause()
+            state = .paused
+        }
+    }
+
+    /// Tells it where something makes the vCPUs run, or stand still.
+    private func tellingWhetherItRuns(_ body: () -> Void) {
+        let ran = state == .running
+        body()
+        let runs = state == .running
+        if end == nil, runs != ran {
+            events(runs ? .resumed : .paused)
+        }
     }
 
     /// Restarts the guest from its kernel's entry, with no memory plugged. A paused machine stays paused.
-    func reset() {
+    func reset(byGuest: Bool) {
+        tellingWhetherItRuns { restart(byGuest: byGuest) }
+    }
+
+    private func restart(byGuest: Bool) {
         guard end == nil else { return }
         let runs = state != .paused
         discardVirtualMachine()
@@ -111,15 +131,16 @@ final class MachineCore {
         }
         state = .paused
         brokenPages = []
-        events(.reset)
+        events(.reset(byGuest: byGuest))
         if runs {
-            resume()
+            run()
         }
     }
 
     /// Presses the power button; the guest does what it likes about that.
     func pressPowerButton() {
         hardware.powerButton.signal()
+        events(.powerButtonPressed)
     }
 
     /// Ends the machine.
@@ -134,6 +155,9 @@ final class MachineCore {
         guard let device = hardware.memoryDevices.first(where: { $0.id == id }) else { throw .noSuchDevice(id) }
         return device
     }
+
+    /// Numbers of the vCPUs' threads on the host; empty where the machine has ended.
+    var processorThreads: [Int32] { virtualMachine?.threadIDs ?? [] }
 
     /// The live memory slots by address.
     var memorySlots: [MemorySlotStatus] {
@@ -171,7 +195,7 @@ final class MachineCore {
         switch report {
         case .powerOff: finish(.powerOff)
         case .reset where hardware.configuration.onReboot == .exit: finish(.reboot)
-        case .reset: reset()
+        case .reset: reset(byGuest: true)
         case .failed(let reason): fail(reason)
         case .stuck(let stop): judge(stop)
         case .brokenMemory(let hostAddress):
@@ -186,9 +210,11 @@ final class MachineCore {
     }
 
     private func fail(_ reason: String) {
-        virtualMachine?.pause()
-        state = .guestFailed
-        events(.guestFailed(reason))
+        tellingWhetherItRuns {
+            virtualMachine?.pause()
+            state = .guestFailed
+            events(.guestFailed(reason))
+        }
     }
 
     private func judge(_ stop: VCPUThread.Stop) {
@@ -197,11 +223,13 @@ final class MachineCore {
         case .resolved: virtualMachine?.run()
         case .violation(let violation):
             virtualMachine?.pause()
-            act(on: violation)
+            tellingWhetherItRuns { act(on: violation) }
         case .unavailable(let reason):
-            virtualMachine?.pause()
-            state = .memoryUnavailable
-            events(.memoryUnavailable(reason))
+            tellingWhetherItRuns {
+                virtualMachine?.pause()
+                state = .memoryUnavailable
+                events(.memoryUnavailable(reason))
+            }
         case .failed(let reason): fail(reason)
         }
     }
@@ -219,7 +247,7 @@ final class MachineCore {
         state = .violation
         events(.violation(violation))
         switch hardware.configuration.memoryDevices.first(where: { $0.id == violation.device })?.onViolation {
-        case .reset: reset()
+        case .reset: restart(byGuest: true)
         case .exit: finish(.violation(violation))
         case .stop, nil: break
         }

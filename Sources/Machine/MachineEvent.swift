@@ -8,8 +8,14 @@ public enum MachineEvent: Sendable, Equatable {
     /// A memory device's guest has not come closer to its requested size for a while, and why, as far as can be known. It
     /// is said once, and again only after something has moved.
     case resizeStalled(id: String, ResizeDiagnosis)
-    /// The machine was reset: by its guest, or by a request.
-    case reset
+    /// The vCPUs run: at the start, or again.
+    case resumed
+    /// The vCPUs stand still: on request, or because of what was told just before.
+    case paused
+    /// The machine was reset: by its guest, or by a request. Whether the vCPUs run is as it was, unless that is told.
+    case reset(byGuest: Bool)
+    /// The power button was pressed; what comes of it is the guest's affair.
+    case powerButtonPressed
     /// The guest can't go on, and why; the machine is paused, so that it can be looked at.
     case guestFailed(String)
     /// The guest touched unplugged memory of a memory device. What becomes of the machine is the device's

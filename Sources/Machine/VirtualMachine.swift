@@ -72,6 +72,9 @@ final class VirtualMachine {
         }
     }
 
+    /// Numbers of the vCPUs' threads on the host.
+    var threadIDs: [Int32] { threads.map(\.id) }
+
     /// One of the vCPUs, by its number.
     subscript(vcpu index: Int) -> VCPUThread { vcpus[index] }
 

@@ -140,7 +140,7 @@ final class VMMProcess {
 
     private func receive(_ event: MachineEvent) {
         switch event {
-        case .memoryDeviceSizeChanged, .reset: break
+        case .memoryDeviceSizeChanged, .resumed, .paused, .reset, .powerButtonPressed: break
         case .warning(let text): messages.write("warning: \(text)")
         case .resizeStalled(let id, let diagnosis): messages.write("\(id): \(diagnosis.explanation)")
         case .hostMemoryError(let region, let address):

@@ -24,7 +24,7 @@ import Testing
         let agent = try GuestAgent(.user, devices: [Self.device { $0.onViolation = .reset }], plugging: [0..<2])
         try agent.post(.store, Self.hole, 8, 1)
         #expect(try agent.violation(after: 0).access == .write(Self.hole, size: 8))
-        agent.test.waitForEvent { $0 == .reset }
+        agent.test.waitForEvent { $0 == .reset(byGuest: true) }
         #expect(try agent.machine.state() == .running)
         #expect(try agent.tell(.startDevice, 0, 2).value == 1, "it is a fresh guest")
         #expect(try agent.machine.memoryDevices()[0].pluggedSize == 0)

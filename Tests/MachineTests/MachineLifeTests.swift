@@ -115,7 +115,7 @@ import Testing
             })
         try test.machine.resume()
         #expect(try test.output(6).prefix(6) == "000000")
-        #expect(test.events.filter { $0 == .reset }.count >= 5)
+        #expect(test.events.filter { $0 == .reset(byGuest: true) }.count >= 5)
         test.machine.stop()
         #expect(test.end() == .stopped)
     }
@@ -142,7 +142,7 @@ import Testing
             try test.machine.reset()
             #expect(try test.machine.state() == .running)
         }
-        #expect(test.events == [.reset, .reset, .reset, .reset])
+        #expect(test.events == [MachineEvent](repeating: .reset(byGuest: false), count: 4))
     }
 
     @Test func aResetOfAPausedMachineLeavesItPaused() throws {

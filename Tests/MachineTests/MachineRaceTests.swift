@@ -43,7 +43,7 @@ import Testing
         let limit = MonotonicInstant.now().advanced(byMilliseconds: 5000)
         while test.events.count < count + 3, .now() < limit { usleep(1000) }
         #expect(test.events.count >= count + 3)
-        #expect(test.events.allSatisfy { $0 == .reset })
+        #expect(test.events.allSatisfy { if case .reset = $0 { true } else { false } })
     }
 
     @Test func sizesAndSlotsOfAGuestThatPlugsAndResets() throws {
@@ -70,7 +70,7 @@ import Testing
         try test.machine.resume()
         #expect(test.events.contains(.memoryDeviceSizeChanged(id: "vm0", size: 2 << 20)))
         #expect(test.events.contains(.memoryDeviceSizeChanged(id: "vm0", size: 0)))
-        #expect(test.events.contains(.reset))
+        #expect(test.events.contains { if case .reset = $0 { true } else { false } })
         for event in test.events {
             if case .guestFailed(let reason) = event { Issue.record("\(reason)") }
             if case .warning(let text) = event { Issue.record("\(text)") }

@@ -126,7 +126,12 @@ final class TestMachine {
 
     // MARK: Events
 
+    /// What the machine told, but whether it runs.
     var events: [MachineEvent] {
+        allEvents.filter { $0 != .resumed && $0 != .paused }
+    }
+
+    var allEvents: [MachineEvent] {
         log.events.withLock { $0 }
     }
 

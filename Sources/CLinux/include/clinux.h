@@ -99,6 +99,13 @@ static inline uint64_t cl_monotonic_nanoseconds(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/// Microseconds since 1970 (`CLOCK_REALTIME`).
+static inline uint64_t cl_realtime_microseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static inline long cl_read(int descriptor, void *buffer, size_t count) {
     ssize_t result = read(descriptor, buffer, count);
     return result < 0 ? -errno : result;

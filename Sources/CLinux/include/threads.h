@@ -9,6 +9,9 @@
 int cl_thread_create(pthread_t *thread, const char *name, size_t stack_size, int unblocked, void (*body)(void *),
                      void *argument);
 
+/// The number of the calling thread (gettid(2)).
+int cl_thread_id(void);
+
 /// The signal that makes a vCPU thread leave KVM_RUN.
 int cl_kick_signal(void);
 
