@@ -50,6 +50,7 @@ let package = Package(
 
         // The layers, top down.
         layer("Host", ["CLinux", system]),
+        layer("JSON", []),
         layer("ELF", ["CElf"]),
         layer("Decompression", ["CZlib", "CLzma", "CZstd", "CLz4"]),
         layer("KVM", ["CLinux", "Host", system]),
@@ -68,8 +69,14 @@ let package = Package(
                 "Host", system,
             ]),
         layer("Monitor", ["Machine", "Configuration", "Host", system]),
+        layer("QMPProtocol", ["JSON"]),
+        .target(
+            name: "QMP",
+            dependencies: ["QMPProtocol", "Monitor", "Machine", "VirtioMem", "Configuration", "JSON"],
+            resources: [.embedInCode("schema.json")], swiftSettings: strict),
         .executableTarget(
-            name: "swiftlet-vmm", dependencies: ["Monitor", "Machine", "Configuration", "KVM", "Host", system],
+            name: "swiftlet-vmm",
+            dependencies: ["QMP", "QMPProtocol", "Monitor", "Machine", "Configuration", "KVM", "Host", system],
             swiftSettings: strict, linkerSettings: staticExecutable),
         .executableTarget(
             name: "swiftlet",
@@ -89,10 +96,17 @@ let package = Package(
         tests("KernelImageTests", ["KernelImage", "KernelLayout", "ELF", "Decompression", "Host", system]),
         tests("LinuxBootTests", ["LinuxBoot", "KernelLayout", "GuestMemory", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "KernelLayout"]),
+        tests("JSONTests", ["JSON", "TestSupport"]),
+        tests(
+            "ControlTests",
+            [
+                "QMP", "QMPProtocol", "Monitor", "Machine", "VirtioMem", "Virtio", "GuestMemory", "Configuration",
+                "JSON", "Host", "TestSupport",
+            ]),
         tests(
             "MachineTests",
             [
-                "Machine", "Monitor", "Configuration", "LinuxBoot", "KernelLayout", "Devices", "VirtioMem", "Virtio",
+                "Machine", "Configuration", "LinuxBoot", "KernelLayout", "Devices", "VirtioMem", "Virtio",
                 "GuestMemory", "KVM", "Host", "TestSupport", system,
             ]),
         tests("CommandLineTests", ["Configuration", "Host"]),

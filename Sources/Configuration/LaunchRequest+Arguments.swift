@@ -8,7 +8,8 @@ extension LaunchRequest {
     /// --name web --cpus 2,sockets=1,cores=2,threads=1 --memory 512M --on-reboot reset
     /// --virtio-mem id=vm0,size=8G,node=0,requested-size=128M,block-size=2M
     /// --kernel fd=5,entry=0x1000000,segment=0x200000:0x1000:0x1000000:0x2000 --initrd fd=6,size=1048576
-    /// --serial fd=7,name=/dev/pts/3 --monitor fd=8,path=/run/web.sock --cmdline 'console=ttyS0 quiet'
+    /// --serial fd=7,name=/dev/pts/3 --monitor fd=8,path=/run/web.sock --qmp fd=9,path=/run/qmp.sock
+    /// --cmdline 'console=ttyS0 quiet'
     /// ```
     ///
     /// What may hold any sign (names, paths, the kernel's command line) stands last in its argument, unchanged.
@@ -32,6 +33,9 @@ extension LaunchRequest {
             arguments += ["--initrd", initialRAMDisk.optionText]
         }
         arguments += ["--serial", serial.optionText, "--monitor", monitor.optionText]
+        for listener in qmp {
+            arguments += ["--qmp", listener.optionText]
+        }
         arguments += ["--cmdline", machine.commandLine]
         return arguments
     }
@@ -67,14 +71,16 @@ extension LaunchRequest {
         if let text = given["--monitor"]?.first {
             monitor = try Monitor(optionText: text)
         }
+        for text in given["--qmp"] ?? [] {
+            qmp.append(try Listener(option: "--qmp", text))
+        }
     }
 
     private static let options = [
         "--name", "--cpus", "--memory", "--on-reboot", "--resize-stall", "--numa", "--virtio-mem", "--kernel",
-        "--initrd",
-        "--serial", "--monitor", "--cmdline",
+        "--initrd", "--serial", "--monitor", "--qmp", "--cmdline",
     ]
-    private static let repeatableOptions: Set = ["--numa", "--virtio-mem"]
+    private static let repeatableOptions: Set = ["--numa", "--virtio-mem", "--qmp"]
 
     private static func machine(from given: [String: [String]]) throws(ConfigurationError) -> MachineConfiguration {
         var machine = MachineConfiguration()
@@ -196,7 +202,7 @@ extension LaunchRequest.Monitor {
         switch self {
         case .none: "none"
         case .stdio: "stdio"
-        case .listener(let descriptor, let path): "fd=\(descriptor),path=\(path)"
+        case .listener(let listener): listener.optionText
         }
     }
 
@@ -204,10 +210,17 @@ extension LaunchRequest.Monitor {
         switch text {
         case "none": self = .none
         case "stdio": self = .stdio
-        default:
-            let option = try OptionText("--monitor", text, keys: ["fd", "path"], rest: "path")
-            self = .listener(try option.descriptor(), path: try option.required("path"))
+        default: self = .listener(try LaunchRequest.Listener(option: "--monitor", text))
         }
+    }
+}
+
+extension LaunchRequest.Listener {
+    fileprivate var optionText: String { "fd=\(descriptor),path=\(path)" }
+
+    fileprivate init(option: String, _ text: String) throws(ConfigurationError) {
+        let option = try OptionText(option, text, keys: ["fd", "path"], rest: "path")
+        self.init(descriptor: try option.descriptor(), path: try option.required("path"))
     }
 }
 

@@ -44,8 +44,18 @@ public struct LaunchRequest: Sendable, Equatable {
         case none
         /// Standard input and output.
         case stdio
-        /// A listening socket; the path is removed when the process ends.
-        case listener(Int32, path: String)
+        case listener(Listener)
+    }
+
+    /// A listening Unix socket; the path is removed when the process ends.
+    public struct Listener: Sendable, Equatable {
+        public var descriptor: Int32
+        public var path: String
+
+        public init(descriptor: Int32, path: String) {
+            self.descriptor = descriptor
+            self.path = path
+        }
     }
 
     public var machine: MachineConfiguration
@@ -53,15 +63,18 @@ public struct LaunchRequest: Sendable, Equatable {
     public var initialRAMDisk: InitialRAMDisk?
     public var serial: Serial
     public var monitor: Monitor
+    /// Where clients of QMP connect.
+    public var qmp: [Listener]
 
     public init(
         machine: MachineConfiguration, kernel: Kernel, initialRAMDisk: InitialRAMDisk? = nil, serial: Serial = .stdio,
-        monitor: Monitor = .none
+        monitor: Monitor = .none, qmp: [Listener] = []
     ) {
         self.machine = machine
         self.kernel = kernel
         self.initialRAMDisk = initialRAMDisk
         self.serial = serial
         self.monitor = monitor
+        self.qmp = qmp
     }
 }

@@ -4,6 +4,7 @@ import Machine
 /// What a monitor needs of a machine. Calls wait for their answer.
 public protocol MachineControl {
     func state() throws(MachineError) -> MachineState
+    func processorThreads() throws(MachineError) -> [Int32]
     func memoryDevices() throws(MachineError) -> [MemoryDeviceStatus]
     func memoryDeviceDetails() throws(MachineError) -> [MemoryDeviceDetails]
     func memorySlots() throws(MachineError) -> [MemorySlotStatus]

@@ -58,7 +58,7 @@ final class Console {
         }
         if guest == nil {
             focus = .monitor
-            session?.greet()
+            session?.begin()
         }
         waitForInput()
     }

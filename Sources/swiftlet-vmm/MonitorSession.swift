@@ -3,7 +3,8 @@ import Machine
 import Monitor
 
 /// A conversation with the monitor: lines in, answers out. It belongs to the main loop.
-final class MonitorSession {
+final class MonitorSession: Conversation {
+    let hasEnded = false
     private let monitor: Monitor<Machine>
     private let output: OutputStream
     private let onQuit: () -> Void
@@ -17,7 +18,7 @@ final class MonitorSession {
         editor = LineEditor(echoes: echoes)
     }
 
-    func greet() {
+    func begin() {
         output.write((Monitor<Machine>.greeting + Monitor<Machine>.prompt).utf8)
     }
 

@@ -3,6 +3,8 @@ import Glibc
 import Host
 import Machine
 import Monitor
+import QMP
+import QMPProtocol
 import SystemPackage
 
 /// The process that holds a guest: its main thread, which serves console, monitor and signals, and ends when the
@@ -14,7 +16,11 @@ final class VMMProcess {
     private let events: Mailbox<MachineEvent>
     private let messages: Messages
     private var console: Console?
-    private var server: MonitorServer?
+    private var monitorServer: SocketServer<MonitorSession>?
+    private var qmpServers: [SocketServer<QMPConversation>] = []
+    private let sizeChanges = SizeChanges()
+    /// Whether a client of QMP, or the monitor, ends the machine.
+    private var isEndedByClient = false
     private var machine: Machine?
     private var status: CInt = 0
 
@@ -35,9 +41,10 @@ final class VMMProcess {
     func run() throws -> CInt {
         defer {
             console?.finish()
-            server?.finish()
-            if case .listener(_, let path) = request.monitor {
-                // The socket is this process's since it was started, whatever became of the machine.
+            monitorServer?.finish()
+            qmpServers.forEach { $0.finish() }
+            // The sockets are this process's since it was started, whatever became of the machine.
+            for path in socketPaths {
                 try? FilePath(path).removeFile()
             }
         }
@@ -46,13 +53,14 @@ final class VMMProcess {
         let events = events
         try events.attach(to: loop) { [unowned self] event in receive(event) }
         try Machine.installProcessHandlers()
+        let sizeChanges = sizeChanges
         let machine = try Machine(request.machine, boot: boot, serial: serial) { event in
-            // Nobody here asks for sizes, and a guest can change them as often as it likes.
-            if case .memoryDeviceSizeChanged = event { return }
+            if case .memoryDeviceSizeChanged(let id, let size) = event, !sizeChanges.note(id, size: size) { return }
             events.send(event)
         }
         self.machine = machine
         try startMonitor(of: machine)
+        try startQMP(of: machine)
         emptySerialFile()
         try machine.resume()
         try loop.run()
@@ -105,15 +113,45 @@ final class VMMProcess {
     private func startMonitor(of machine: Machine) throws {
         let monitor = Monitor(machine: machine, configuration: request.machine)
         console?.start(monitor: request.monitor == .stdio ? monitor : nil)
-        if case .listener(let number, _) = request.monitor {
-            server = try MonitorServer(
-                listener: FileDescriptor(rawValue: number), loop: loop, monitor: monitor
-            ) { [unowned self] in quit() }
+        if case .listener(let listener) = request.monitor {
+            monitorServer = try SocketServer(
+                listener: FileDescriptor(rawValue: listener.descriptor), loop: loop, limit: Self.monitorLimit
+            ) { [unowned self] output in
+                MonitorSession(monitor: monitor, output: output, echoes: false) { [unowned self] in quit() }
+            }
         }
     }
 
-    /// Ends the machine; its last event ends the process.
+    /// Connections at a time, of the monitor and of each socket for QMP.
+    private static let monitorLimit = 16
+    private static let qmpLimit = 128
+
+    private func startQMP(of machine: Machine) throws {
+        let executor = QMPExecutor(machine: machine, configuration: request.machine)
+        for listener in request.qmp {
+            qmpServers.append(
+                try SocketServer(
+                    listener: FileDescriptor(rawValue: listener.descriptor), loop: loop, limit: Self.qmpLimit
+                ) { [unowned self] output in
+                    QMPConversation(executor: executor, output: output) { [unowned self] in quit() }
+                })
+        }
+    }
+
+    private var socketPaths: [String] {
+        var paths = request.qmp.map(\.path)
+        if case .listener(let listener) = request.monitor { paths.append(listener.path) }
+        return paths
+    }
+
+    /// Ends the machine because a client says so.
     private func quit() {
+        isEndedByClient = true
+        stop()
+    }
+
+    /// Ends the machine; its last event ends the process.
+    private func stop() {
         machine?.stop()
     }
 
@@ -124,9 +162,25 @@ final class VMMProcess {
                 console?.suspend()
                 raise(SIGSTOP)
             case SIGCONT: console?.resume()
-            default: quit()
+            default: stop()
             }
         }
+    }
+
+    /// Tells the clients of QMP.
+    private func tell(_ event: MachineEvent) {
+        guard
+            let event = QMPEvent(event, endedByClient: isEndedByClient, time: WallClock.microseconds())
+        else { return }
+        qmpServers.forEach { server in
+            server.forEach { $0.tell(event) }
+        }
+    }
+
+    private func tellSizes(of id: String) {
+        guard let size = sizeChanges.next(id) else { return }
+        tell(.memoryDeviceSizeChanged(id: id, size: size))
+        loop.schedule(afterMilliseconds: SizeChanges.interval) { [unowned self] in tellSizes(of: id) }
     }
 
     private func consequence(of violation: MemoryViolation) -> String? {
@@ -139,6 +193,12 @@ final class VMMProcess {
     }
 
     private func receive(_ event: MachineEvent) {
+        if case .memoryDeviceSizeChanged(let id, _) = event { return tellSizes(of: id) }
+        if case .ended = event {
+            // The last sizes come before the end.
+            for device in request.machine.memoryDevices { tellSizes(of: device.id) }
+        }
+        tell(event)
         switch event {
         case .memoryDeviceSizeChanged, .resumed, .paused, .reset, .powerButtonPressed: break
         case .warning(let text): messages.write("warning: \(text)")

@@ -63,6 +63,11 @@ struct RunCommand: ParsableCommand {
         completion: .list(["stdio", "unix:", "none"]))
     var monitor = "none"
 
+    @Option(
+        help: ArgumentHelp("Where clients of QMP connect: unix:PATH. May be repeated.", valueName: "channel"),
+        completion: .list(["unix:"]))
+    var qmp: [String] = []
+
     private static var defaultCommandLine: String {
         list(KernelCommandLine.defaults.map { ($0.text, $0.explanation) })
     }
@@ -94,6 +99,7 @@ struct RunCommand: ParsableCommand {
         let machine = try machine.machine()
         let serialOption = try SerialOption(optionText: serial)
         let monitorOption = try MonitorOption(optionText: monitor)
+        let qmpOptions = try qmp.map { try SocketPath(qmpOptionText: $0) }
         try machine.validated(physicalAddressBits: HostProcessor().physicalAddressBits ?? 52)
         machine.warnings.forEach { complain("warning: \($0)") }
 
@@ -105,17 +111,37 @@ struct RunCommand: ParsableCommand {
         deferTermination()
         let memory = try MemoryFiles(opening: machine)
         let serial = try SerialEnd(opening: serialOption, apartFrom: files.sources)
-        let monitor = try MonitorEnd(opening: monitorOption)
+        let (monitor, sockets) = try openSockets(monitorOption, qmpOptions)
 
         let request = LaunchRequest(
             machine: memory.machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk, serial: serial.channel,
-            monitor: monitor.channel)
+            monitor: monitor.channel, qmp: sockets.map(\.listener))
         if let problem = KVMDevice.warning(on: HostProcessor()) {
             complain("warning: \(problem)")
         }
+        let listeners = sockets + (monitor.socket.map { [$0] } ?? [])
         let error = vmm.become(
-            request, keeping: files.descriptors + memory.descriptors + serial.descriptors + monitor.descriptors)
-        monitor.removeSocket()
+            request,
+            keeping: files.descriptors + memory.descriptors + serial.descriptors + listeners.map(\.descriptor))
+        listeners.forEach { $0.remove() }
         throw error
+    }
+
+    /// Opens all of them, or leaves none behind.
+    private func openSockets(
+        _ monitor: MonitorOption, _ qmp: [SocketPath]
+    ) throws -> (MonitorEnd, [ListeningSocket]) {
+        let monitor = try MonitorEnd(opening: monitor)
+        var sockets: [ListeningSocket] = []
+        do {
+            for path in qmp {
+                sockets.append(try ListeningSocket(at: path.path, option: "--qmp"))
+            }
+        } catch {
+            monitor.socket?.remove()
+            sockets.forEach { $0.remove() }
+            throw error
+        }
+        return (monitor, sockets)
     }
 }

@@ -42,7 +42,7 @@ struct RunTests {
         #expect(request.kernel.layout.entry == 0x100_0000)
         #expect(request.initialRAMDisk?.size == 5000)
         guard case .descriptor(let serial, "console.log") = request.serial,
-            case .listener(let monitor, "mon.sock") = request.monitor
+            case .listener(let listener) = request.monitor, listener.path == "mon.sock"
         else {
             Issue.record("\(request.serial), \(request.monitor)")
             return
@@ -53,7 +53,7 @@ struct RunTests {
         #expect(descriptors["\(request.kernel.descriptor)"] == kernel)
         #expect(descriptors["\(request.initialRAMDisk?.descriptor ?? -1)"] == initrd)
         #expect(descriptors["\(serial)"] == installation.directory + "/console.log")
-        #expect(descriptors["\(monitor)"]?.hasPrefix("socket:") == true)
+        #expect(descriptors["\(listener.descriptor)"]?.hasPrefix("socket:") == true)
         #expect(FileManager.default.fileExists(atPath: installation.directory + "/mon.sock"))
     }
 

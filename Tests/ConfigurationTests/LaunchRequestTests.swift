@@ -17,7 +17,8 @@ import Testing
         request.machine.memoryDevices = [MemoryDevice(id: "vm0", size: 8 << 30, requestedSize: 128 << 20)]
         request.initialRAMDisk = LaunchRequest.InitialRAMDisk(descriptor: 6, size: 1_048_577)
         request.serial = .descriptor(7, name: "/dev/pts/3")
-        request.monitor = .listener(8, path: "/run/a b.sock")
+        request.monitor = .listener(.init(descriptor: 8, path: "/run/a b.sock"))
+        request.qmp = [.init(descriptor: 9, path: "/run/qmp"), .init(descriptor: 10, path: "/run/c,d")]
         #expect(
             request.arguments() == [
                 "--name", "swiftlet", "--cpus", "1,sockets=1,cores=1,threads=1", "--memory", "512M",
@@ -25,7 +26,8 @@ import Testing
                 "--virtio-mem", "id=vm0,size=8G,node=0,requested-size=128M,block-size=2M",
                 "--kernel", "fd=5,entry=0x1000000,segment=0x200000:0x1000:0x1000000:0x2000",
                 "--initrd", "fd=6,size=1048577", "--serial", "fd=7,name=/dev/pts/3",
-                "--monitor", "fd=8,path=/run/a b.sock", "--cmdline", "quiet",
+                "--monitor", "fd=8,path=/run/a b.sock",
+                "--qmp", "fd=9,path=/run/qmp", "--qmp", "fd=10,path=/run/c,d", "--cmdline", "quiet",
             ])
     }
 
@@ -186,8 +188,11 @@ import Testing
                 descriptor: descriptors[0], layout: KernelLayout(entry: number(using: &random), segments: segments)),
             serial: [.stdio, .null, .descriptor(descriptors[1], name: text(using: &random))]
                 .randomElement(using: &random) ?? .null,
-            monitor: [.none, .stdio, .listener(descriptors[2], path: text(using: &random))]
+            monitor: [.none, .stdio, .listener(.init(descriptor: descriptors[2], path: text(using: &random)))]
                 .randomElement(using: &random) ?? .none)
+        request.qmp = (0..<Int.random(in: 0...2, using: &random)).map { _ in
+            .init(descriptor: Int32.random(in: 0...(.max), using: &random), path: text(using: &random))
+        }
         if Bool.random(using: &random) {
             request.initialRAMDisk = .init(descriptor: descriptors[3], size: number(using: &random))
         }

@@ -226,10 +226,17 @@ import Testing
         #expect(message == "--serial \(text): not one of stdio, pty, null and file:PATH")
     }
 
-    @Test(arguments: ["", "unix:", "tcp:1", "unix"])
+    @Test(arguments: ["", "tcp:1", "unix"])
     func monitorMistakes(text: String) {
         let message = mistake { _ = try MonitorOption(optionText: text) }
         #expect(message == "--monitor \(text): not one of stdio, unix:PATH and none")
+        #expect(mistake { _ = try SocketPath(qmpOptionText: text) } == "--qmp \(text): not unix:PATH")
+    }
+
+    @Test func aSocketHasAPath() throws {
+        #expect(try SocketPath(qmpOptionText: "unix:a b,c").path == "a b,c")
+        #expect(mistake { _ = try SocketPath(qmpOptionText: "unix:") } == "--qmp unix:: no path behind unix:")
+        #expect(mistake { _ = try MonitorOption(optionText: "unix:") } == "--monitor unix:: no path behind unix:")
     }
 
     @Test func aSocketPathHasALimit() throws {

@@ -74,6 +74,11 @@ final class FakeMachine: MachineControl {
         try note("setRequestedSize \(size) of \(id)")
     }
 
+    func processorThreads() throws(MachineError) -> [Int32] {
+        try note("processorThreads")
+        return [101, 102, 103, 104]
+    }
+
     func pause() throws(MachineError) { try note("pause") }
     func resume() throws(MachineError) { try note("resume") }
     func reset() throws(MachineError) { try note("reset") }

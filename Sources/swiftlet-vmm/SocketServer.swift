@@ -1,44 +1,61 @@
 import Host
-import Machine
-import Monitor
 import SystemPackage
 
-/// The monitor on a Unix socket, for several connections. It belongs to the main loop.
-final class MonitorServer {
+/// What a server has with one of its clients: bytes in, and bytes out by a stream that it was made with.
+protocol Conversation: AnyObject {
+    /// Whether it is over, by the server's own will.
+    var hasEnded: Bool { get }
+    func begin()
+    func receive(_ bytes: [UInt8])
+}
+
+/// A Unix socket with several clients at a time. It belongs to the main loop.
+final class SocketServer<Talk: Conversation> {
     private final class Connection {
         let socket: OwnedFileDescriptor
         let output: OutputStream
-        let session: MonitorSession
+        let talk: Talk
         var token: EventLoop.Token?
 
-        init(_ socket: consuming OwnedFileDescriptor, output: OutputStream, session: MonitorSession) {
+        init(_ socket: consuming OwnedFileDescriptor, output: OutputStream, talk: Talk) {
             self.socket = socket
             self.output = output
-            self.session = session
+            self.talk = talk
         }
     }
 
     private let listener: FileDescriptor
     private let loop: EventLoop
-    private let monitor: Monitor<Machine>
-    private let onQuit: () -> Void
+    private let limit: Int
+    private let makeTalk: (OutputStream) -> Talk
     private var listenerToken: EventLoop.Token?
     private var connections: [CInt: Connection] = [:]
 
-    /// Connections at a time; more wait until one ends.
-    private static let limit = 16
     /// Milliseconds that a reader of the last answers is waited for.
-    private static let patience: UInt64 = 200
+    private static var patience: UInt64 { 200 }
 
+    /// - Parameters:
+    ///   - limit: connections at a time; more wait until one ends.
+    ///   - makeTalk: makes a conversation that writes to a stream.
     init(
-        listener: FileDescriptor, loop: EventLoop, monitor: Monitor<Machine>, onQuit: @escaping () -> Void
+        listener: FileDescriptor, loop: EventLoop, limit: Int, makeTalk: @escaping (OutputStream) -> Talk
     ) throws(SystemCallError) {
         self.listener = listener
         self.loop = loop
-        self.monitor = monitor
-        self.onQuit = onQuit
+        self.limit = limit
+        self.makeTalk = makeTalk
         try listener.makeNonBlocking()
         try listen()
+    }
+
+    /// Does something with each conversation; those that end by it are closed.
+    func forEach(_ body: (Talk) -> Void) {
+        for connection in connections.values {
+            body(connection.talk)
+            if connection.talk.hasEnded {
+                close(connection.socket.descriptor)
+            }
+        }
     }
 
     /// Lets the last answers out, at the end of the process.
@@ -69,7 +86,7 @@ final class MonitorServer {
                 stopListening()
             }
         }
-        if connections.count >= Self.limit {
+        if connections.count >= limit {
             stopListening()
         }
     }
@@ -78,15 +95,15 @@ final class MonitorServer {
         let descriptor = socket.descriptor
         let output = OutputStream(descriptor, loop: loop)
         output.onRoom = { [unowned self] in try? wait(for: descriptor) }
-        let session = MonitorSession(monitor: monitor, output: output, echoes: false, onQuit: onQuit)
-        connections[descriptor.rawValue] = Connection(socket, output: output, session: session)
+        let talk = makeTalk(output)
+        connections[descriptor.rawValue] = Connection(socket, output: output, talk: talk)
         do throws(SystemCallError) {
             try wait(for: descriptor)
         } catch {
             close(descriptor)
             throw error
         }
-        session.greet()
+        talk.begin()
     }
 
     private func wait(for descriptor: FileDescriptor) throws(SystemCallError) {
@@ -98,8 +115,12 @@ final class MonitorServer {
         guard let connection = connections[descriptor.rawValue] else { return }
         switch try? ByteStream.read(descriptor) {
         case .bytes(let bytes):
-            connection.session.receive(bytes)
-            if connection.output.isCongested, let token = connection.token {
+            connection.talk.receive(bytes)
+            if connection.talk.hasEnded {
+                // What it was told last is worth a moment.
+                connection.output.flush(patience: 0)
+                close(descriptor)
+            } else if connection.output.isCongested, let token = connection.token {
                 // Who does not read its answers is not asked for more commands.
                 loop.remove(token)
                 connection.token = nil

@@ -1,0 +1,130 @@
+import Configuration
+import JSON
+import Machine
+import Monitor
+import QMPProtocol
+
+/// Does what QMP's commands say, to a machine.
+public struct QMPExecutor<Control: MachineControl> {
+    /// What a command leads to.
+    enum Outcome: Equatable {
+        case value(JSONValue)
+        /// The machine shall end; the client gets its answer before.
+        case quit
+    }
+
+    private let machine: Control
+    private let configuration: MachineConfiguration
+    private let monitor: Monitor<Control>
+
+    public init(machine: Control, configuration: MachineConfiguration) {
+        self.machine = machine
+        self.configuration = configuration
+        monitor = Monitor(machine: machine, configuration: configuration)
+    }
+
+    func execute(_ command: QMPCommand) throws(QMPError) -> Outcome {
+        do throws(MachineError) {
+            switch command {
+            case .quit: return .quit
+            case .monitor(let line): return execute(line: line)
+            case .stop: try machine.pause()
+            case .resume: try machine.resume()
+            case .reset: try machine.reset()
+            case .powerDown: try machine.pressPowerButton()
+            case .capabilities, .listProperties, .getProperty, .setProperty: break
+            default: return .value(try query(command))
+            }
+        } catch {
+            throw QMPError("\(error)")
+        }
+        return .value(try access(command))
+    }
+
+    /// What the monitor answers to a line.
+    private func execute(line: String) -> Outcome {
+        switch monitor.execute(line) {
+        case .text(let text): .value(.string(text))
+        case .quit: .quit
+        }
+    }
+
+    private func query(_ command: QMPCommand) throws(MachineError) -> JSONValue {
+        switch command {
+        case .queryCommands: .array(QMPCommand.names.map { ["name": .string($0)] })
+        case .querySchema: QMPSchema.introspection
+        case .queryVersion: QMPVersion.current.json
+        case .queryName: ["name": .string(configuration.name)]
+        case .queryUUID: ["UUID": "00000000-0000-0000-0000-000000000000"]
+        case .queryStatus: try machine.state().json
+        case .queryKVM: ["enabled": true, "present": true]
+        case .queryProcessors: .array(try processors)
+        case .queryMemoryDevices:
+            .array(try machine.memoryDevices().map { ["type": "virtio-mem", "data": $0.json] })
+        case .queryMemorySizes:
+            [
+                "base-memory": .number(configuration.memory),
+                "plugged-memory": .number(try machine.memoryDevices().reduce(0) { $0 + $1.pluggedSize }),
+            ]
+        default: [:]
+        }
+    }
+
+    private var processors: [JSONValue] {
+        get throws(MachineError) {
+            let topology = configuration.processors
+            return try machine.processorThreads().enumerated().map { index, thread in
+                let node = configuration.nodes.first { $0.processors.contains(index) }?.id ?? 0
+                let core = index / topology.threads
+                return [
+                    "cpu-index": .number(index), "qom-path": .string("/machine/unattached/device[\(index)]"),
+                    "thread-id": .number(thread),
+                    "props": [
+                        "node-id": .number(node), "socket-id": .number(core / topology.cores),
+                        "core-id": .number(core % topology.cores),
+                        "thread-id": .number(index % topology.threads),
+                    ],
+                    "target": "x86_64",
+                ]
+            }
+        }
+    }
+
+    /// What is about the tree of objects; an empty answer for the rest.
+    private func access(_ command: QMPCommand) throws(QMPError) -> JSONValue {
+        let objects = QMPObjects(machine: machine)
+        switch command {
+        case .listProperties(let path): return .array(try objects.list(path))
+        case .getProperty(let path, let property): return try objects.get(property, at: path)
+        case .setProperty(let path, let property, let value): try objects.set(property, at: path, to: value)
+        default: break
+        }
+        return [:]
+    }
+}
+
+extension MachineState {
+    /// As StatusInfo.
+    var json: JSONValue {
+        let status: JSONValue =
+            switch self {
+            case .running: "running"
+            case .paused: "paused"
+            case .guestFailed: "internal-error"
+            case .violation: "guest-panicked"
+            case .memoryUnavailable: "io-error"
+            }
+        return ["running": .boolean(self == .running), "singlestep": false, "status": status]
+    }
+}
+
+extension MemoryDeviceStatus {
+    /// As VirtioMEMDeviceInfo.
+    var json: JSONValue {
+        [
+            "id": .string(id), "memaddr": .number(address), "requested-size": .number(requestedSize),
+            "size": .number(pluggedSize), "max-size": .number(regionSize), "block-size": .number(blockSize),
+            "node": .number(node), "memdev": .string("/objects/\(id)-mem"),
+        ]
+    }
+}

@@ -1,0 +1,39 @@
+import Configuration
+import Host
+import SystemPackage
+
+/// A Unix socket that the process of a guest is to serve, opened.
+struct ListeningSocket {
+    let listener: LaunchRequest.Listener
+
+    /// - Parameter option: the option that names the path, for messages.
+    /// - Throws: `Refusal` for a path where no socket can be made.
+    init(at path: String, option: String) throws {
+        do {
+            let socket = try UnixSocket.listen(at: FilePath(path)).release()
+            listener = LaunchRequest.Listener(descriptor: socket.rawValue, path: path)
+        } catch {
+            throw Refusal("\(option) unix:\(path): \(Self.explanation(of: error.errno, at: FilePath(path)))")
+        }
+    }
+
+    /// What goes along to the process that holds the guest.
+    var descriptor: FileDescriptor { FileDescriptor(rawValue: listener.descriptor) }
+
+    /// Takes the path away again, where the process that holds the guest never came to do it.
+    func remove() {
+        try? FilePath(listener.path).removeFile()
+    }
+
+    private static func explanation(of errno: Errno, at path: FilePath) -> String {
+        guard errno == .addressInUse else { return "cannot be made: \(errno)" }
+        guard (try? Stat(path, followTargetSymlink: false))?.type == .socket else {
+            return "the path exists already, and is no socket"
+        }
+        return switch Result(catching: { try UnixSocket.isListenedAt(path) }) {
+        case .success(true): "a process listens there already; give another path"
+        case .success(false): "the socket was left behind by a process that is gone; remove it: rm \(path)"
+        case .failure: "the socket exists already; give another path"
+        }
+    }
+}
