@@ -50,6 +50,7 @@ let package = Package(
 
         // The layers, top down.
         layer("Host", ["CLinux", system]),
+        layer("RunDirectory", ["Host", system]),
         layer("JSON", []),
         layer("ELF", ["CElf"]),
         layer("Decompression", ["CZlib", "CLzma", "CZstd", "CLz4"]),
@@ -69,18 +70,24 @@ let package = Package(
                 "Host", system,
             ]),
         layer("Monitor", ["Machine", "Configuration", "Host", system]),
-        layer("QMPProtocol", ["JSON"]),
+        layer("QMPProtocol", ["JSON", "Host", system]),
         .target(
             name: "QMP",
             dependencies: ["QMPProtocol", "Monitor", "Machine", "VirtioMem", "Configuration", "JSON"],
             resources: [.embedInCode("schema.json")], swiftSettings: strict),
         .executableTarget(
             name: "swiftlet-vmm",
-            dependencies: ["QMP", "QMPProtocol", "Monitor", "Machine", "Configuration", "KVM", "Host", system],
+            dependencies: [
+                "QMP", "QMPProtocol", "RunDirectory", "Monitor", "Machine", "Configuration", "KVM", "Host", system,
+            ],
             swiftSettings: strict, linkerSettings: staticExecutable),
+        layer("Control", ["JSON", "Configuration"]),
         .executableTarget(
             name: "swiftlet",
-            dependencies: ["Configuration", "KernelImage", "KernelLayout", "Host", system, argumentParser],
+            dependencies: [
+                "Control", "QMPProtocol", "JSON", "RunDirectory", "Configuration", "KernelImage", "KernelLayout",
+                "Host", system, argumentParser,
+            ],
             swiftSettings: strict, linkerSettings: staticExecutable),
 
         // What several of the tests need.
@@ -96,12 +103,13 @@ let package = Package(
         tests("KernelImageTests", ["KernelImage", "KernelLayout", "ELF", "Decompression", "Host", system]),
         tests("LinuxBootTests", ["LinuxBoot", "KernelLayout", "GuestMemory", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "KernelLayout"]),
+        tests("RunDirectoryTests", ["RunDirectory", "Host", system]),
         tests("JSONTests", ["JSON", "TestSupport"]),
         tests(
             "ControlTests",
             [
-                "QMP", "QMPProtocol", "Monitor", "Machine", "VirtioMem", "Virtio", "GuestMemory", "Configuration",
-                "JSON", "Host", "TestSupport",
+                "Control", "QMP", "QMPProtocol", "Monitor", "Machine", "VirtioMem", "Virtio", "GuestMemory",
+                "Configuration", "JSON", "Host", "TestSupport",
             ]),
         tests(
             "MachineTests",

@@ -139,11 +139,24 @@ int cl_listen(const char *path) {
     umask(former);
     if (result < 0)
         return fail(descriptor);
-    if (listen(descriptor, 8) < 0) {
+    if (listen(descriptor, SOMAXCONN) < 0) {
         error = fail(descriptor);
         unlink(path);
         return error;
     }
+    return descriptor;
+}
+
+int cl_connect(const char *path) {
+    struct sockaddr_un address;
+    int error = make_address(&address, path);
+    if (error < 0)
+        return error;
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0)
+        return -errno;
+    if (connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0)
+        return fail(descriptor);
     return descriptor;
 }
 
@@ -162,4 +175,18 @@ int cl_is_listened_at(const char *path) {
     if (result == 0 || error == EAGAIN || error == EINPROGRESS)
         return 1;
     return error == ECONNREFUSED ? 0 : -error;
+}
+
+int cl_claim_file(int descriptor) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(descriptor, F_OFD_SETLK, &lock) == 0)
+        return 0;
+    return errno == EACCES ? -EAGAIN : -errno;
+}
+
+int cl_is_file_claimed(int descriptor) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(descriptor, F_OFD_GETLK, &lock) < 0)
+        return -errno;
+    return lock.l_type != F_UNLCK;
 }

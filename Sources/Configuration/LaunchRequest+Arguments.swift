@@ -9,7 +9,7 @@ extension LaunchRequest {
     /// --virtio-mem id=vm0,size=8G,node=0,requested-size=128M,block-size=2M
     /// --kernel fd=5,entry=0x1000000,segment=0x200000:0x1000:0x1000000:0x2000 --initrd fd=6,size=1048576
     /// --serial fd=7,name=/dev/pts/3 --monitor fd=8,path=/run/web.sock --qmp fd=9,path=/run/qmp.sock
-    /// --cmdline 'console=ttyS0 quiet'
+    /// --run-directory fd=10,path=/run/swiftlet/web --cmdline 'console=ttyS0 quiet'
     /// ```
     ///
     /// What may hold any sign (names, paths, the kernel's command line) stands last in its argument, unchanged.
@@ -35,6 +35,9 @@ extension LaunchRequest {
         arguments += ["--serial", serial.optionText, "--monitor", monitor.optionText]
         for listener in qmp {
             arguments += ["--qmp", listener.optionText]
+        }
+        if let runDirectory {
+            arguments += ["--run-directory", runDirectory.optionText]
         }
         arguments += ["--cmdline", machine.commandLine]
         return arguments
@@ -72,13 +75,16 @@ extension LaunchRequest {
             monitor = try Monitor(optionText: text)
         }
         for text in given["--qmp"] ?? [] {
-            qmp.append(try Listener(option: "--qmp", text))
+            qmp.append(try Place(option: "--qmp", text))
+        }
+        if let text = given["--run-directory"]?.first {
+            runDirectory = try Place(option: "--run-directory", text)
         }
     }
 
     private static let options = [
         "--name", "--cpus", "--memory", "--on-reboot", "--resize-stall", "--numa", "--virtio-mem", "--kernel",
-        "--initrd", "--serial", "--monitor", "--qmp", "--cmdline",
+        "--initrd", "--serial", "--monitor", "--qmp", "--run-directory", "--cmdline",
     ]
     private static let repeatableOptions: Set = ["--numa", "--virtio-mem", "--qmp"]
 
@@ -210,12 +216,12 @@ extension LaunchRequest.Monitor {
         switch text {
         case "none": self = .none
         case "stdio": self = .stdio
-        default: self = .listener(try LaunchRequest.Listener(option: "--monitor", text))
+        default: self = .listener(try LaunchRequest.Place(option: "--monitor", text))
         }
     }
 }
 
-extension LaunchRequest.Listener {
+extension LaunchRequest.Place {
     fileprivate var optionText: String { "fd=\(descriptor),path=\(path)" }
 
     fileprivate init(option: String, _ text: String) throws(ConfigurationError) {

@@ -44,11 +44,12 @@ public struct LaunchRequest: Sendable, Equatable {
         case none
         /// Standard input and output.
         case stdio
-        case listener(Listener)
+        case listener(Place)
     }
 
-    /// A listening Unix socket; the path is removed when the process ends.
-    public struct Listener: Sendable, Equatable {
+    /// A descriptor with the path that belongs to it: a listening Unix socket, or a run directory with the file that
+    /// holds it. The path is removed when the process ends.
+    public struct Place: Sendable, Equatable {
         public var descriptor: Int32
         public var path: String
 
@@ -64,11 +65,13 @@ public struct LaunchRequest: Sendable, Equatable {
     public var serial: Serial
     public var monitor: Monitor
     /// Where clients of QMP connect.
-    public var qmp: [Listener]
+    public var qmp: [Place]
+    /// The file by which a named machine has its run directory, and that directory's path.
+    public var runDirectory: Place?
 
     public init(
         machine: MachineConfiguration, kernel: Kernel, initialRAMDisk: InitialRAMDisk? = nil, serial: Serial = .stdio,
-        monitor: Monitor = .none, qmp: [Listener] = []
+        monitor: Monitor = .none, qmp: [Place] = [], runDirectory: Place? = nil
     ) {
         self.machine = machine
         self.kernel = kernel
@@ -76,5 +79,6 @@ public struct LaunchRequest: Sendable, Equatable {
         self.serial = serial
         self.monitor = monitor
         self.qmp = qmp
+        self.runDirectory = runDirectory
     }
 }

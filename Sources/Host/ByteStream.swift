@@ -39,6 +39,13 @@ public enum ByteStream {
         cl_wait_writable(descriptor.rawValue, CInt(clamping: milliseconds)) != 0
     }
 
+    /// Waits until there is something to read, or the end; false where that takes longer.
+    ///
+    /// - Parameter milliseconds: nil to wait for ever.
+    public static func waitUntilReadable(_ descriptor: FileDescriptor, milliseconds: UInt64?) -> Bool {
+        cl_wait_readable_within(descriptor.rawValue, milliseconds.map { CInt(clamping: $0) } ?? -1) != 0
+    }
+
     /// Writes as many bytes as the descriptor takes; returns how many, 0 where it would block.
     ///
     /// - Throws: `SystemCallError` for any failure but EAGAIN and EINTR.

@@ -22,6 +22,13 @@ extension FilePath {
         }
     }
 
+    /// Removes an empty directory (`rmdir(2)`).
+    public func removeDirectory() throws(SystemCallError) {
+        guard unsafe rmdir(string) == 0 else {
+            throw SystemCallError("rmdir", Errno(rawValue: errno), subject: string)
+        }
+    }
+
     /// Gives a file another name; a file that has that name is replaced (`rename(2)`).
     public func renameFile(to other: FilePath) throws(SystemCallError) {
         guard unsafe rename(string, other.string) == 0 else {
@@ -52,11 +59,4 @@ extension FilePath {
 public func environmentVariable(_ name: String) -> String? {
     guard let value = unsafe getenv(name), unsafe value.pointee != 0 else { return nil }
     return unsafe String(cString: value)
-}
-
-/// Seconds since 1970 by the wall clock, as files' times count.
-public func wallClockSeconds() -> Int {
-    var now = timespec()
-    _ = unsafe clock_gettime(CLOCK_REALTIME, &now)
-    return now.tv_sec
 }

@@ -32,6 +32,25 @@ extension OwnedFileDescriptor {
         }
     }
 
+    /// Takes the lock of a whole file (`fcntl(2)`, open file description locks). It lasts until the last descriptor of
+    /// this opening is closed, in whichever process.
+    ///
+    /// - Returns: false where another opening has it.
+    public func claim() throws(SystemCallError) -> Bool {
+        let result = cl_claim_file(rawValue)
+        guard result == 0 || result == -EAGAIN else {
+            throw SystemCallError("fcntl", Errno(rawValue: -result), subject: "F_OFD_SETLK")
+        }
+        return result == 0
+    }
+
+    /// Whether another opening of the file has its lock.
+    public func isClaimedElsewhere() throws(SystemCallError) -> Bool {
+        let result = cl_is_file_claimed(rawValue)
+        guard result >= 0 else { throw SystemCallError("fcntl", Errno(rawValue: -result), subject: "F_OFD_GETLK") }
+        return result > 0
+    }
+
     /// Makes a file in memory unchangeable, for whoever has a descriptor of it.
     public func seal() throws(SystemCallError) {
         let result = cl_seal(rawValue)

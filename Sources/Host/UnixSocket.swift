@@ -10,6 +10,13 @@ public enum UnixSocket {
         try OwnedFileDescriptor(result: Int(unsafe cl_listen(path.string)), of: "bind", subject: path.string)
     }
 
+    /// Connects to whoever listens at a path.
+    ///
+    /// - Throws: `SystemCallError`: ENOENT, and ECONNREFUSED where nobody listens any more.
+    public static func connect(to path: FilePath) throws(SystemCallError) -> OwnedFileDescriptor {
+        try OwnedFileDescriptor(result: Int(unsafe cl_connect(path.string)), of: "connect", subject: path.string)
+    }
+
     /// Whether a process listens at a path.
     ///
     /// - Throws: `SystemCallError` where that can't be found out.

@@ -23,7 +23,7 @@ public enum JSONError: Error, Equatable, CustomStringConvertible {
         case .duplicateMember(let name): "JSON parse error, duplicate key '\(name)'"
         case .trailingText: "JSON parse error, text behind the value"
         case .tooDeep: "JSON parse error, nested more than \(JSONParser.maximumDepth) levels deep"
-        case .tooLong: "JSON parse error, a value has at most \(JSONStream.maximumLength) bytes"
+        case .tooLong: "JSON parse error, the value is too long"
         }
     }
 }

@@ -3,8 +3,8 @@
 /// What begins with neither a brace nor a bracket is no message of anybody's: it is reported, and skipped to the end of
 /// the line. A value that gets too long ends the stream.
 public struct JSONStream {
-    /// Bytes of the longest value.
-    public static let maximumLength = 1 << 16
+    /// Bytes of the longest value, where nothing else is said.
+    public static let defaultMaximumLength = 1 << 16
 
     private enum State {
         case between
@@ -21,12 +21,16 @@ public struct JSONStream {
     }
 
     private let allowsApostrophes: Bool
+    private let maximumLength: Int
     private var state = State.between
     private var value: [UInt8] = []
 
-    /// - Parameter allowsApostrophes: whether strings may be quoted by apostrophes, too.
-    public init(allowsApostrophes: Bool = false) {
+    /// - Parameters:
+    ///   - allowsApostrophes: whether strings may be quoted by apostrophes, too.
+    ///   - maximumLength: bytes of the longest value.
+    public init(allowsApostrophes: Bool = false, maximumLength: Int = defaultMaximumLength) {
         self.allowsApostrophes = allowsApostrophes
+        self.maximumLength = maximumLength
     }
 
     /// Whether nothing more can be read, because a value was too long.
@@ -62,7 +66,7 @@ public struct JSONStream {
             state = .value(depth: 1)
             return nil
         case .value, .string, .escape:
-            guard value.count < Self.maximumLength else {
+            guard value.count < maximumLength else {
                 value = []
                 state = .ended
                 return .failure(.tooLong)

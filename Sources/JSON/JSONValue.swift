@@ -33,6 +33,16 @@ public enum JSONValue: Sendable, Equatable {
         return members.first { $0.name == name }?.value
     }
 
+    /// The text of a string; nil for anything else.
+    public var string: String? {
+        if case .string(let text) = self { text } else { nil }
+    }
+
+    /// A whole number from 0 that fits in 64 bits; nil for anything else.
+    public var unsigned: UInt64? {
+        if case .integer(let number) = self { UInt64(exactly: number) } else { nil }
+    }
+
     /// What kind of value it is, in the words of QMP's error messages.
     public var kind: String {
         switch self {

@@ -85,7 +85,7 @@ public struct KernelCache: Sendable {
     /// is then larger than it should be, and the next one tries again.
     private func prune() {
         var kernels: [(path: FilePath, changed: Int)] = []
-        let now = wallClockSeconds()
+        let now = Int(WallClock.microseconds() / 1_000_000)
         for name in (try? directory.directoryEntries()) ?? [] {
             let path = directory.appending(name)
             guard let status = try? Stat(path, followTargetSymlink: false), status.type == .regular else { continue }

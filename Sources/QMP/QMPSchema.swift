@@ -92,10 +92,3 @@ private struct IntrospectionWriter {
         return name
     }
 }
-
-extension JSONValue {
-    /// The text of a string; nil for anything else.
-    var string: String? {
-        if case .string(let text) = self { text } else { nil }
-    }
-}

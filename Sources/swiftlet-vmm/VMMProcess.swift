@@ -5,6 +5,7 @@ import Machine
 import Monitor
 import QMP
 import QMPProtocol
+import RunDirectory
 import SystemPackage
 
 /// The process that holds a guest: its main thread, which serves console, monitor and signals, and ends when the
@@ -47,6 +48,10 @@ final class VMMProcess {
             for path in socketPaths {
                 try? FilePath(path).removeFile()
             }
+            request.runDirectory.map { RunDirectory(at: FilePath($0.path)).remove() }
+        }
+        if let directory = request.runDirectory {
+            RunDirectory.note(process: getpid(), in: FileDescriptor(rawValue: directory.descriptor))
         }
         let serial = try openSerial()
         _ = try loop.add(signals.descriptor, .readable) { [unowned self] _ in receiveSignals() }

@@ -4,14 +4,14 @@ import SystemPackage
 
 /// A Unix socket that the process of a guest is to serve, opened.
 struct ListeningSocket {
-    let listener: LaunchRequest.Listener
+    let listener: LaunchRequest.Place
 
     /// - Parameter option: the option that names the path, for messages.
     /// - Throws: `Refusal` for a path where no socket can be made.
     init(at path: String, option: String) throws {
         do {
             let socket = try UnixSocket.listen(at: FilePath(path)).release()
-            listener = LaunchRequest.Listener(descriptor: socket.rawValue, path: path)
+            listener = LaunchRequest.Place(descriptor: socket.rawValue, path: path)
         } catch {
             throw Refusal("\(option) unix:\(path): \(Self.explanation(of: error.errno, at: FilePath(path)))")
         }

@@ -14,8 +14,11 @@ struct MachineOptions: ParsableArguments {
     @Flag(help: "Let the kernel tell what it does at boot: drop 'quiet' and 'loglevel=1'.")
     var verboseBoot = false
 
-    @Option(help: ArgumentHelp("What to call the machine.", valueName: "name"))
-    var name = MachineConfiguration.defaultName
+    @Option(
+        help: ArgumentHelp(
+            "What to call the machine: 'swiftlet list' shows it, and other commands find it by that.",
+            valueName: "name"))
+    var name: String?
 
     @Option(
         help: ArgumentHelp(
@@ -64,7 +67,7 @@ struct MachineOptions: ParsableArguments {
         let nodes = try numa.map { try NUMANode(optionText: $0) }
         let memory = try memory.map { try BootMemory(optionText: $0) } ?? BootMemory(size: nil)
         return MachineConfiguration(
-            name: name,
+            name: name ?? MachineConfiguration.defaultName,
             processors: try ProcessorTopology(optionText: cpus, nodes: nodes),
             memory: try memory.size ?? bootMemory(of: nodes),
             memoryBackend: memory.backend,

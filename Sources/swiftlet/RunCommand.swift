@@ -111,37 +111,18 @@ struct RunCommand: ParsableCommand {
         deferTermination()
         let memory = try MemoryFiles(opening: machine)
         let serial = try SerialEnd(opening: serialOption, apartFrom: files.sources)
-        let (monitor, sockets) = try openSockets(monitorOption, qmpOptions)
+        let places = try RunPlaces(name: self.machine.name, monitor: monitorOption, qmp: qmpOptions)
 
         let request = LaunchRequest(
             machine: memory.machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk, serial: serial.channel,
-            monitor: monitor.channel, qmp: sockets.map(\.listener))
+            monitor: places.monitor, qmp: places.qmp.map(\.listener), runDirectory: places.runDirectory)
         if let problem = KVMDevice.warning(on: HostProcessor()) {
             complain("warning: \(problem)")
         }
-        let listeners = sockets + (monitor.socket.map { [$0] } ?? [])
         let error = vmm.become(
             request,
-            keeping: files.descriptors + memory.descriptors + serial.descriptors + listeners.map(\.descriptor))
-        listeners.forEach { $0.remove() }
+            keeping: files.descriptors + memory.descriptors + serial.descriptors + places.descriptors)
+        places.remove()
         throw error
-    }
-
-    /// Opens all of them, or leaves none behind.
-    private func openSockets(
-        _ monitor: MonitorOption, _ qmp: [SocketPath]
-    ) throws -> (MonitorEnd, [ListeningSocket]) {
-        let monitor = try MonitorEnd(opening: monitor)
-        var sockets: [ListeningSocket] = []
-        do {
-            for path in qmp {
-                sockets.append(try ListeningSocket(at: path.path, option: "--qmp"))
-            }
-        } catch {
-            monitor.socket?.remove()
-            sockets.forEach { $0.remove() }
-            throw error
-        }
-        return (monitor, sockets)
     }
 }

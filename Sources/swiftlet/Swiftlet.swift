@@ -14,12 +14,17 @@ struct Swiftlet: ParsableCommand {
             EXAMPLES:
               swiftlet doctor
               swiftlet run
-              swiftlet run --cpus 2 --memory 1G --monitor stdio \\
+              swiftlet run --name web --cpus 2 --memory 1G \\
                       --virtio-mem id=vm0,size=8G,requested-size=128M
+              swiftlet resize web vm0 4G --wait
 
             'swiftlet run --help' explains every option.
             """,
-        subcommands: [RunCommand.self, DoctorCommand.self])
+        subcommands: [
+            RunCommand.self, ListCommand.self, InfoCommand.self, ResizeCommand.self, MonitorCommand.self,
+            EventsCommand.self, PauseCommand.self, ResumeCommand.self, ResetCommand.self, StopCommand.self,
+            KillCommand.self, DoctorCommand.self,
+        ])
 
     /// Exit statuses, as users meet them.
     private enum Status {
@@ -52,7 +57,7 @@ struct Swiftlet: ParsableCommand {
             let message = message(for: error)
             fail(
                 message.prefix(1).lowercased() + message.dropFirst()
-                    + "\nSee 'swiftlet --help', 'swiftlet run --help' and 'swiftlet doctor --help'.",
+                    + "\nSee 'swiftlet --help' and, for a command, 'swiftlet COMMAND --help'.",
                 status: Status.usage)
         }
     }

@@ -113,7 +113,7 @@ import Testing
         #expect(outcome.status == 64)
         #expect(
             outcome.errors == "swiftlet: \(message)\n"
-                + "See 'swiftlet --help', 'swiftlet run --help' and 'swiftlet doctor --help'.\n")
+                + "See 'swiftlet --help' and, for a command, 'swiftlet COMMAND --help'.\n")
     }
 
     // MARK: What the start refuses: 1

@@ -49,12 +49,18 @@ struct RunTests {
         }
         // What was opened, and nothing else, goes along.
         let descriptors = outcome.descriptors
-        #expect(descriptors.count == 4)
+        #expect(descriptors.count == 6)
         #expect(descriptors["\(request.kernel.descriptor)"] == kernel)
         #expect(descriptors["\(request.initialRAMDisk?.descriptor ?? -1)"] == initrd)
         #expect(descriptors["\(serial)"] == installation.directory + "/console.log")
         #expect(descriptors["\(listener.descriptor)"]?.hasPrefix("socket:") == true)
         #expect(FileManager.default.fileExists(atPath: installation.directory + "/mon.sock"))
+        // A machine that has a name has a directory, and a socket there.
+        let directory = installation.directory + "/run/swiftlet/a, b=c"
+        #expect(request.runDirectory?.path == directory)
+        #expect(descriptors["\(request.runDirectory?.descriptor ?? -1)"] == directory + "/pid")
+        #expect(request.qmp.map(\.path) == [directory + "/qmp"])
+        #expect(descriptors["\(request.qmp.first?.descriptor ?? -1)"]?.hasPrefix("socket:") == true)
     }
 
     @Test func filesOfMemoryAreOpenedAndHandedOver() throws {

@@ -72,7 +72,6 @@ final class TestInstallation {
         try run([directory + "/swiftlet"] + arguments)
     }
 
-    /// Runs any program in the directory, and ends it after a minute.
     /// Hosts without vmx and svm make `run` warn, which has a test of its own.
     private func withoutHostWarning(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -80,13 +79,16 @@ final class TestInstallation {
             .joined(separator: "\n")
     }
 
+    /// Runs any program in the directory, and ends it after a minute.
     func run(_ command: [String], environment: [String: String] = [:]) throws -> Outcome {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["timeout", "60"] + command
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
         process.environment = ProcessInfo.processInfo.environment
-            .merging(["SWIFTLET_CACHE": directory + "/cache"]) { $1 }.merging(environment) { $1 }
+            .merging(["SWIFTLET_CACHE": directory + "/cache", "XDG_RUNTIME_DIR": directory + "/run"]) { $1 }.merging(
+                environment
+            ) { $1 }
         let (output, errors) = (directory + "/output", directory + "/errors")
         for file in [output, errors] {
             _ = FileManager.default.createFile(atPath: file, contents: nil)

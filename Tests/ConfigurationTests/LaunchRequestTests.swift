@@ -19,6 +19,7 @@ import Testing
         request.serial = .descriptor(7, name: "/dev/pts/3")
         request.monitor = .listener(.init(descriptor: 8, path: "/run/a b.sock"))
         request.qmp = [.init(descriptor: 9, path: "/run/qmp"), .init(descriptor: 10, path: "/run/c,d")]
+        request.runDirectory = .init(descriptor: 11, path: "/run/swiftlet/a b")
         #expect(
             request.arguments() == [
                 "--name", "swiftlet", "--cpus", "1,sockets=1,cores=1,threads=1", "--memory", "512M",
@@ -27,7 +28,8 @@ import Testing
                 "--kernel", "fd=5,entry=0x1000000,segment=0x200000:0x1000:0x1000000:0x2000",
                 "--initrd", "fd=6,size=1048577", "--serial", "fd=7,name=/dev/pts/3",
                 "--monitor", "fd=8,path=/run/a b.sock",
-                "--qmp", "fd=9,path=/run/qmp", "--qmp", "fd=10,path=/run/c,d", "--cmdline", "quiet",
+                "--qmp", "fd=9,path=/run/qmp", "--qmp", "fd=10,path=/run/c,d",
+                "--run-directory", "fd=11,path=/run/swiftlet/a b", "--cmdline", "quiet",
             ])
     }
 
@@ -192,6 +194,9 @@ import Testing
                 .randomElement(using: &random) ?? .none)
         request.qmp = (0..<Int.random(in: 0...2, using: &random)).map { _ in
             .init(descriptor: Int32.random(in: 0...(.max), using: &random), path: text(using: &random))
+        }
+        if Bool.random(using: &random) {
+            request.runDirectory = .init(descriptor: 12, path: text(using: &random))
         }
         if Bool.random(using: &random) {
             request.initialRAMDisk = .init(descriptor: descriptors[3], size: number(using: &random))

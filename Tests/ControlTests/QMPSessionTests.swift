@@ -102,7 +102,7 @@ import Testing
 
     @Test func whatIsTooLongEndsTheConversation() {
         var session = fixture.session()
-        let text = "{\"execute\": \"" + String(repeating: "a", count: JSONStream.maximumLength)
+        let text = "{\"execute\": \"" + String(repeating: "a", count: JSONStream.defaultMaximumLength)
         let actions = session.receive(Array(text.utf8))
         #expect(actions.last == .close)
         #expect(actions.count == 2, "and is told why")

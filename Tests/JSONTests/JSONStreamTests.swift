@@ -43,7 +43,7 @@ import Testing
 
     @Test func whatIsTooLongEndsTheStream() {
         var stream = JSONStream()
-        let most = JSONStream.maximumLength
+        let most = JSONStream.defaultMaximumLength
         let fits = "[\"" + String(repeating: "x", count: most - 4) + "\"]"
         #expect(stream.receive(fits.utf8).count == 1)
         #expect(!stream.hasEnded)

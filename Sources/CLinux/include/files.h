@@ -55,5 +55,15 @@ int cl_pseudo_terminal(char *name, size_t size);
 /// A Unix stream socket that listens at a path, which must not exist. -ENAMETOOLONG for a path too long for one.
 int cl_listen(const char *path);
 
+/// A connection to the Unix stream socket at a path. A negated errno for none: ECONNREFUSED where nobody listens.
+int cl_connect(const char *path);
+
+/// Takes the write lock of a whole file, for its open file description (F_OFD_SETLK): it goes along to a program that
+/// the process becomes, and ends with the last descriptor. 0, -EAGAIN where another one has it, or a negated errno.
+int cl_claim_file(int descriptor);
+
+/// Whether another open file description has the lock: 1, 0, or a negated errno.
+int cl_is_file_claimed(int descriptor);
+
 /// 1 if a process listens at the path of a Unix socket, 0 if none does, or a negated errno.
 int cl_is_listened_at(const char *path);

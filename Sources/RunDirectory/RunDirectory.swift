@@ -1,0 +1,113 @@
+import Host
+import SystemPackage
+
+/// The directory of a machine that has a name, for as long as it runs: its socket, and a file with its process's number,
+/// whose lock says that it lives. What a killed process left behind is told by the missing lock.
+public struct RunDirectory: Sendable {
+    public let name: String
+    public let path: FilePath
+
+    /// Where the directories are: `swiftlet` in `$XDG_RUNTIME_DIR`, or in `/run`.
+    public static var root: FilePath {
+        FilePath(environmentVariable("XDG_RUNTIME_DIR") ?? "/run").appending("swiftlet")
+    }
+
+    /// Why a name can't be had.
+    public enum ClaimError: Error, CustomStringConvertible {
+        case invalidName(String)
+        /// A process has it; its number where that is known.
+        case inUse(String, process: Int32?)
+        case host(SystemCallError)
+
+        public var description: String {
+            switch self {
+            case .invalidName(let name):
+                "'\(name)' can't be a machine's name: it becomes a directory's, so it has no / and does not begin with ."
+            case .inUse(let name, let process):
+                "a machine called '\(name)' runs already\(process.map { ", as process \($0)" } ?? ""); give another name,"
+                    + " or end it: swiftlet stop \(name)"
+            case .host(let error): "the run directory can't be made: \(error)"
+            }
+        }
+    }
+
+    /// The directory of a machine, whether or not it is there.
+    public init(name: String, root: FilePath = Self.root) {
+        self.name = name
+        path = root.appending(name)
+    }
+
+    /// The directory at a path, of a machine that has it.
+    public init(at path: FilePath) {
+        name = path.lastComponent?.string ?? ""
+        self.path = path
+    }
+
+    /// Where the machine's process serves clients of QMP.
+    public var qmpSocket: FilePath { path.appending("qmp") }
+    private var processFile: FilePath { path.appending("pid") }
+    private static var ownersOnly: FilePermissions { .ownerReadWrite }
+
+    /// Takes the directory for a machine that is about to start, and cleans up what a dead one left in it.
+    ///
+    /// - Returns: the file with the process's number, locked, for the process to keep: the name is its own until it has
+    ///   closed it.
+    /// - Throws: `ClaimError`.
+    public func claim() throws(ClaimError) -> OwnedFileDescriptor {
+        guard FilePath.Component(name)?.kind == .regular, !name.hasPrefix("."), !name.contains("/") else {
+            throw .invalidName(name)
+        }
+        do throws(SystemCallError) {
+            try path.createDirectories(permissions: .ownerReadWriteExecute)
+            while true {
+                let file = try OwnedFileDescriptor(
+                    opening: processFile, .readWrite, options: .create, permissions: Self.ownersOnly)
+                guard try file.claim() else { break }
+                // Its owner may have removed it between the two.
+                guard let opened = try? file.descriptor.stat(), let present = try? Stat(processFile),
+                    opened.inode == present.inode
+                else { continue }
+                try? qmpSocket.removeFile()
+                return file
+            }
+        } catch {
+            throw .host(error)
+        }
+        throw .inUse(name, process: process)
+    }
+
+    /// Writes the process's number into the file that `claim()` returned.
+    public static func note(process: Int32, in file: FileDescriptor) {
+        try? file.resize(to: 0)
+        _ = try? file.writeAll(toAbsoluteOffset: 0, "\(process)\n".utf8)
+    }
+
+    /// The number of the process that holds the machine; nil where it is dead, or was never there.
+    public var process: Int32? {
+        guard let file = try? OwnedFileDescriptor(opening: processFile, .readOnly),
+            (try? file.isClaimedElsewhere()) == true, case .bytes(let text)? = try? ByteStream.read(file.descriptor)
+        else { return nil }
+        return Int32(String(decoding: text, as: UTF8.self).split(separator: "\n").first ?? "")
+    }
+
+    /// Removes the directory with what is known to be in it. The name can be used again.
+    public func remove() {
+        try? qmpSocket.removeFile()
+        try? processFile.removeFile()
+        try? path.removeDirectory()
+    }
+
+    /// The machines that live, by name. Directories of dead ones are cleaned up.
+    public static func all(root: FilePath = Self.root) -> [RunDirectory] {
+        let names = ((try? root.directoryEntries()) ?? []).sorted()
+        return names.map { RunDirectory(name: $0, root: root) }.filter { directory in
+            guard directory.process == nil else { return true }
+            // Who can take the name knows that nobody else has it, and has it as long as the file is open.
+            if (try? Stat(directory.processFile)) != nil, let lock = try? directory.claim() {
+                directory.remove()
+                withExtendedLifetime(lock) {}
+            }
+            return false
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Configuration
+import Control
+import Glibc
+import Host
+
+/// Follows a resize until it is done: with a bar on a terminal, with lines elsewhere.
+struct ResizeProgress {
+    private let machine: RunningMachine
+    private let goals: [(id: String, size: UInt64)]
+    private let isTerminal = RawTerminal.isTerminal(.standardOutput)
+
+    /// Milliseconds between two looks, and between two lines.
+    private static let interval: UInt32 = 50
+    private static let lineInterval: UInt64 = 1_000
+    /// Columns of the bar.
+    private static let width = 30
+
+    /// - Parameter goals: requested sizes of devices, in bytes.
+    init(_ machine: RunningMachine, goals: [(id: String, size: UInt64)]) {
+        self.machine = machine
+        self.goals = goals
+    }
+
+    /// Waits until all sizes are reached.
+    ///
+    /// - Throws: `Refusal` where that takes longer, or another size is asked for meanwhile.
+    func follow(_ patience: Milliseconds) throws {
+        let start = MonotonicInstant.now()
+        var first: [UInt64]?
+        var lastLine: (text: String, time: MonotonicInstant)?
+        while true {
+            let devices = try reports()
+            let sizes = devices.map(\.size)
+            let begin = first ?? sizes
+            first = begin
+            let isDone = zip(sizes, goals).allSatisfy { $0 == $1.size }
+            let text = line(sizes, from: begin)
+            let now = MonotonicInstant.now()
+            if isTerminal {
+                show("\r\(text)\u{1B}[K" + (isDone ? "\n" : ""))
+            } else if isDone || isDue(text, after: lastLine, now) {
+                show(text + "\n")
+                lastLine = (text, now)
+            }
+            if isDone { return }
+            try checkRequests(devices)
+            guard now < start.advanced(byMilliseconds: patience.count) else {
+                endLine()
+                throw Refusal(try explanation(devices, after: patience))
+            }
+            usleep(Self.interval * 1_000)
+        }
+    }
+
+    /// Whether another line is worth it.
+    private func isDue(
+        _ text: String, after last: (text: String, time: MonotonicInstant)?, _ now: MonotonicInstant
+    ) -> Bool {
+        guard let last else { return true }
+        return last.text != text && last.time.advanced(byMilliseconds: Self.lineInterval) <= now
+    }
+
+    private func endLine() {
+        if isTerminal { show("\n") }
+    }
+
+    private func reports() throws -> [DeviceReport] {
+        let devices = try machine.devices()
+        return goals.compactMap { goal in devices.first { $0.id == goal.id } }
+    }
+
+    private func checkRequests(_ devices: [DeviceReport]) throws {
+        for (device, goal) in zip(devices, goals) where device.requestedSize != goal.size {
+            endLine()
+            throw Refusal(
+                "\(machine.name): \(device.id): somebody asked for \(ByteSize(device.requestedSize)) meanwhile; it has"
+                    + " \(ByteSize(device.size))")
+        }
+    }
+
+    private func line(_ sizes: [UInt64], from first: [UInt64]) -> String {
+        let states = zip(goals, sizes).map { "\($0.id) \(ByteSize($1)) of \(ByteSize($0.size))" }
+        guard isTerminal else { return states.joined(separator: ", ") }
+        func distance(_ sizes: [UInt64]) -> UInt64 {
+            zip(goals, sizes).reduce(0) { $0 + ($1.0.size > $1.1 ? $1.0.size - $1.1 : $1.1 - $1.0.size) }
+        }
+        let (whole, left) = (distance(first), distance(sizes))
+        let part = whole == 0 ? 1 : 1 - min(1, Double(left) / Double(whole))
+        let filled = Int(part * Double(Self.width))
+        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: Self.width - filled)
+        return "[\(bar)] \(Int(part * 100))% \(states.joined(separator: ", "))"
+    }
+
+    /// How far it got, and why not farther.
+    private func explanation(_ devices: [DeviceReport], after patience: Milliseconds) throws -> String {
+        let open = zip(devices, goals).filter { $0.0.size != $0.1.size }
+        let details = try machine.monitor("info memory-devices -v")
+        let parts = open.map { device, goal in
+            let text = "\(device.id) has \(ByteSize(device.size)) of \(ByteSize(goal.size)) after \(patience)"
+            let findings = Self.findings(of: device.id, in: details)
+            return findings.isEmpty ? text : text + ": " + findings.joined(separator: ". Or ")
+        }
+        return "\(machine.name): " + parts.joined(separator: "; ")
+    }
+
+    /// What `info memory-devices -v` says of why a device is not where it should be, and what to do.
+    private static func findings(of id: String, in details: String) -> [String] {
+        var findings: [String] = []
+        var isThis = false
+        for line in details.split(separator: "\n") {
+            if line.hasPrefix("Memory device ") { isThis = line.hasSuffix("\"\(id)\"") }
+            guard isThis else { continue }
+            if line.hasPrefix("  why: ") {
+                findings.append(String(line.dropFirst(7)))
+            } else if line.hasPrefix("  try: "), let last = findings.popLast() {
+                findings.append(last + "; " + line.dropFirst(7))
+            }
+        }
+        return findings
+    }
+}
