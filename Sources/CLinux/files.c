@@ -77,7 +77,8 @@ int cl_file_state(int descriptor, struct cl_file_state *state) {
         .is_huge = filesystem.f_type == HUGETLBFS_MAGIC,
         .is_memory = filesystem.f_type == TMPFS_MAGIC || filesystem.f_type == RAMFS_MAGIC,
         .page_size = (uint64_t)filesystem.f_bsize,
-        .available = (uint64_t)filesystem.f_bavail * (uint64_t)filesystem.f_bsize,
+        .available = filesystem.f_blocks == 0 ? UINT64_MAX // no limit, as of files in memory without a mount
+                                               : (uint64_t)filesystem.f_bavail * (uint64_t)filesystem.f_bsize,
     };
     // hugetlbfs does not tell holes from data, but counts the pages that a file has.
     if (state->is_huge)

@@ -19,8 +19,8 @@ extension MachineConfiguration {
                 let unit = Platform.linuxMemoryBlockSize
                 guard value % unit != 0 else { return nil }
                 return "\(device.option): \(name) \(ByteSize(value)) is not a multiple of \(ByteSize(unit)): it works,"
-                    + " but more slowly, because Linux plugs and unplugs the odd part in single memory blocks of"
-                    + " \(ByteSize(device.blockSize)), with a request for each"
+                    + " but more slowly, because Linux unplugs the odd part in pieces of"
+                    + " \(ByteSize(max(device.blockSize, Platform.linuxPieceSize))), with a request for each"
             }
         }
     }

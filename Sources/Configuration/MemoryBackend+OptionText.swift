@@ -28,7 +28,7 @@ extension MemoryBackend {
             try option.choice("backend", as: Kind.self) ?? .anonymous,
             path: option.value(Self.pathKey), descriptor: try option.number(Self.descriptorKey, as: Int32.self),
             isShared: try option.flag("share"), hugePageSize: try option.choice("hugepages", as: HugePageSize.self),
-            transparentHugePages: try option.flag("thp"), prealloc: try option.flag("prealloc") ?? false,
+            transparentHugePages: try option.flag("thp"), prealloc: try option.flag("prealloc"),
             reserve: try option.flag("reserve") ?? false, hostNodes: hostNodes, policy: policy ?? .bind)
     }
 
@@ -53,7 +53,7 @@ extension MemoryBackend {
             add("hugepages", hugePageSize.optionText)
         }
         add("thp", transparentHugePages, unless: usual.transparentHugePages)
-        add("prealloc", prealloc, unless: false)
+        add("prealloc", prealloc, unless: usual.prealloc)
         add("reserve", reserve, unless: false)
         for run in NumberList.runs(of: hostNodes.map { Int($0) }) {
             add("host-nodes", run)

@@ -55,10 +55,11 @@ public struct MemoryBackend: Sendable, Equatable {
     public var policy: Policy
 
     /// - Parameters: those that are nil are as usual for the kind: files are shared, and transparent huge pages are on
-    ///   but for `hugetlbfs`, which needs none.
+    ///   but for `hugetlbfs`, which needs none, and is populated: a pool is soon empty, and a guest that needs a page then
+    ///   waits without a word.
     public init(
         _ kind: Kind = .anonymous, path: String? = nil, descriptor: Int32? = nil, isShared: Bool? = nil,
-        hugePageSize: HugePageSize? = nil, transparentHugePages: Bool? = nil, prealloc: Bool = false,
+        hugePageSize: HugePageSize? = nil, transparentHugePages: Bool? = nil, prealloc: Bool? = nil,
         reserve: Bool = false, hostNodes: [UInt32] = [], policy: Policy = .bind
     ) {
         self.kind = kind
@@ -67,7 +68,7 @@ public struct MemoryBackend: Sendable, Equatable {
         self.isShared = isShared ?? (kind != .anonymous)
         self.hugePageSize = hugePageSize
         self.transparentHugePages = transparentHugePages ?? (kind != .hugetlbfs)
-        self.prealloc = prealloc
+        self.prealloc = prealloc ?? (kind == .hugetlbfs)
         self.reserve = reserve
         self.hostNodes = hostNodes
         self.policy = policy

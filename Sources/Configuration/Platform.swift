@@ -15,6 +15,9 @@ public enum Platform {
     /// What Linux adds and removes at once, as long as regions and requested sizes are multiples of it.
     public static let linuxMemoryBlockSize: UInt64 = .mebibytes(128)
 
+    /// The smallest piece that Linux adds or removes of one that is not.
+    public static let linuxPieceSize: UInt64 = .mebibytes(2)
+
     /// The interrupt lines (global system interrupts) of virtio devices in the order they are given out; beyond
     /// them, devices share. Left out are those of the timer (0), the keyboard (1), the cascade (2), serial ports
     /// (3, 4), the clock (8) and power events (9).

@@ -188,6 +188,9 @@ public final class ElasticRegion {
     /// was given.
     private func makeAccessible(_ bytes: Range<UInt64>) throws(ElasticRegionError) {
         do throws(SystemCallError) {
+            if !populates {
+                try memory.mapping.checkRoom(forUpTo: pluggedSize + UInt64(bytes.count))
+            }
             try host.protect(bytes, .readWrite)
             if populates {
                 try host.populate(bytes)

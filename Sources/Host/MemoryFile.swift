@@ -81,6 +81,11 @@ public final class MemoryFile: Sendable {
         return file
     }
 
+    /// Bytes that the file system has given to the file by now; nil where it does not say.
+    var allocatedSize: UInt64? {
+        (try? descriptor.stat()).map { UInt64($0.blocksAllocated) * 512 }
+    }
+
     /// Bytes that the file system has left for a file, as far as it says.
     public static func room(for file: FileDescriptor) -> UInt64? {
         var state = cl_file_state()

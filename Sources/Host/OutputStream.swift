@@ -8,6 +8,8 @@ public final class OutputStream {
     private let loop: EventLoop
     /// Called when there is room again after the stream was congested.
     public var onRoom: () -> Void = {}
+    /// Called, later, when the reader is found to be gone.
+    public var onClose: () -> Void = {}
     private var pending: ArraySlice<UInt8> = []
     /// What the loop waits for: a descriptor of its own, since the loop may wait for the other one to be readable.
     private var writable: OwnedFileDescriptor?
@@ -50,6 +52,12 @@ public final class OutputStream {
         wasCongested = wasCongested || isCongested
     }
 
+    /// Gives up on the reader, and says so when whoever writes is done.
+    private func lose() {
+        close()
+        loop.schedule(afterMilliseconds: 0) { [onClose] in onClose() }
+    }
+
     /// Forgets the descriptor, before it is closed.
     public func close() {
         isClosed = true
@@ -77,7 +85,7 @@ public final class OutputStream {
                 pending = pending.dropFirst(count)
                 guard count > 0 else { return waitForReader() }
             } catch {
-                guard error.errno == .noSpace || error.errno == .diskQuotaExceeded else { return close() }
+                guard error.errno == .noSpace || error.errno == .diskQuotaExceeded else { return lose() }
                 return retryLater()
             }
         }

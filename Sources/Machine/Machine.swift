@@ -35,10 +35,13 @@ public final class Machine: Sendable {
     /// - Parameters:
     ///   - serial: what the guest's serial port is connected to.
     ///   - events: told what happens, on the machine's thread: it must not wait, nor call the machine.
+    ///   - isCancelled: asked on the machine's thread while boot memory is populated, which takes its time: true makes
+    ///     this fail with `MachineError.ended`.
     /// - Throws: `MachineError` for a configuration that can't be, or what the host refuses.
     public init(
         _ configuration: MachineConfiguration, boot: BootSource, serial: SerialChannel = .null,
-        events: @escaping @Sendable (MachineEvent) -> Void = { _ in }
+        events: @escaping @Sendable (MachineEvent) -> Void = { _ in },
+        isCancelled: @escaping @Sendable () -> Bool = { false }
     ) throws(MachineError) {
         let (mailbox, ending, built) = try MachineError.calling(MachineError.host) {
             () throws(SystemCallError) in
@@ -53,7 +56,8 @@ public final class Machine: Sendable {
                     // Everything of the machine is released before anybody is told that it has ended.
                     ending.give(
                         try Self.serve(
-                            configuration, boot: boot, serial: serial, mailbox: mailbox, built: built, events: events))
+                            configuration, boot: boot, serial: serial, mailbox: mailbox, built: built,
+                            isCancelled: isCancelled, events: events))
                 } catch {
                     built.give(error)
                 }
@@ -71,9 +75,10 @@ public final class Machine: Sendable {
     private static func serve(
         _ configuration: MachineConfiguration, boot: BootSource, serial: SerialChannel,
         mailbox: Mailbox<MachineCore.Message>, built: Reply<MachineError?>,
-        events: @escaping @Sendable (MachineEvent) -> Void
+        isCancelled: () -> Bool, events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) -> MachineEnd {
-        let core = try MachineCore(configuration, boot: boot, serial: serial, mailbox: mailbox, events: events)
+        let core = try MachineCore(
+            configuration, boot: boot, serial: serial, mailbox: mailbox, isCancelled: isCancelled, events: events)
         built.give(nil)
         return core.serve()
     }

@@ -39,14 +39,15 @@ final class MachineCore {
     /// Builds the machine, paused at the kernel's entry.
     init(
         _ configuration: MachineConfiguration, boot: BootSource, serial: SerialChannel, mailbox: Mailbox<Message>,
-        events: @escaping @Sendable (MachineEvent) -> Void
+        isCancelled: () -> Bool, events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         self.boot = boot
         self.mailbox = mailbox
         self.events = events
         let loop = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in try EventLoop() }
         self.loop = loop
-        hardware = try MachineHardware(configuration, serial: serial, loop: loop, events: events)
+        hardware = try MachineHardware(
+            configuration, serial: serial, loop: loop, isCancelled: isCancelled, events: events)
         try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             try mailbox.attach(to: loop) { [unowned self] message in receive(message) }
             _ = try loop.add(HostMemoryError.watch(), .moreReadable) { [unowned self] _ in tellMemoryErrors() }

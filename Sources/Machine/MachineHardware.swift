@@ -23,7 +23,7 @@ final class MachineHardware {
 
     init(
         _ configuration: MachineConfiguration, serial channel: SerialChannel, loop: EventLoop,
-        events: @escaping @Sendable (MachineEvent) -> Void
+        isCancelled: () -> Bool, events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         self.configuration = configuration
         let system = try MachineError.calling(MachineError.kvm) { () throws(KVMError) in
@@ -45,7 +45,7 @@ final class MachineHardware {
             return try MachineLayout(configuration, physicalAddressBits: supported.physicalAddressBits)
         }
         self.layout = layout
-        bootMemory = try MachineMemory.makeBootMemory(configuration, layout)
+        bootMemory = try MachineMemory.makeBootMemory(configuration, layout, isCancelled: isCancelled)
         (serial, powerButton) = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             (try SerialUnit(channel, loop: loop, events: events), try EventDescriptor())
         }

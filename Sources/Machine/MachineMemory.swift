@@ -6,8 +6,10 @@ import SystemPackage
 /// The guest memory that a configuration asks for, out of what its backends say.
 enum MachineMemory {
     /// Boot memory, ready for the guest. What has no hole in between is one region, whatever nodes it belongs to.
+    ///
+    /// - Parameter isCancelled: asked while memory is populated, which takes its time: true ends it.
     static func makeBootMemory(
-        _ configuration: MachineConfiguration, _ layout: MachineLayout
+        _ configuration: MachineConfiguration, _ layout: MachineLayout, isCancelled: () -> Bool
     ) throws(MachineError) -> [GuestMemoryRegion] {
         var ranges: [Range<UInt64>] = []
         for range in layout.ramRanges {
@@ -27,7 +29,7 @@ enum MachineMemory {
             // One file holds all of it.
             backing.fileOffset += size
             if backend.prealloc {
-                try populate(region, option: option)
+                try populate(region, option: option, isCancelled: isCancelled)
             }
             regions.append(region)
         }
@@ -78,12 +80,23 @@ enum MachineMemory {
         }
     }
 
-    private static func populate(_ region: GuestMemoryRegion, option: String) throws(MachineError) {
+    /// Bytes that are populated between two looks at whether that shall end.
+    private static let populateStep: UInt64 = 64 << 20
+
+    private static func populate(
+        _ region: GuestMemoryRegion, option: String, isCancelled: () -> Bool
+    ) throws(MachineError) {
         do throws(SystemCallError) {
-            try region.mapping.populate(0..<region.size)
+            // All of it, before any is taken in vain.
+            try region.mapping.checkRoom(for: region.size)
+            for start in stride(from: 0, to: region.size, by: Int(populateStep)) {
+                if isCancelled() { break }
+                try region.mapping.populate(start..<min(start + populateStep, region.size))
+            }
         } catch {
             throw .configuration(ConfigurationError(option, "prealloc=on: this host lacks the memory: \(error)"))
         }
+        if isCancelled() { throw .ended }
     }
 
     private static func explanation(of error: SystemCallError, _ size: UInt64, _ backing: MemoryBacking) -> String {

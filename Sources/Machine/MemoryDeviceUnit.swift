@@ -153,7 +153,7 @@ extension MemoryDeviceUnit {
                 pluggedRanges: device.region.pluggedRanges.map { start + $0.lowerBound..<start + $0.upperBound },
                 driver: driver, activity: device.activitySinceRequest, refusal: device.refusal,
                 idleTime: watch.idleTime(now: now), timeWithoutProgress: watch.timeWithoutProgress(now: now),
-                reminders: watch.reminders, isPaused: isPaused)
+                reminders: watch.reminders, isReminded: watch.isReminding, isPaused: isPaused)
         }
         return ResizeDiagnosis(of: situation)
     }

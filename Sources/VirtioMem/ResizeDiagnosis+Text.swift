@@ -96,8 +96,10 @@ extension ResizeDiagnosis {
                 + "the same into 'memory*/state' there for what is there; or boot with "
                 + "memhp_default_state=online_movable"
         case .memoryInUse:
-            "end what uses memory in the guest: the rest follows then. Memory of the kernel itself does not move: "
-                + "memhp_default_state=online_movable keeps it elsewhere"
+            "end what uses memory in the guest: "
+                + (situation.isReminded
+                    ? "the rest follows then. " : "the rest follows when the size is set again (retry-interval=0). ")
+                + "Memory of the kernel itself does not move: memhp_default_state=online_movable keeps it elsewhere"
         case .zeroing: "boot with init_on_alloc=0"
         case .smallSteps: "request a multiple of \(sizeText(Self.linuxBlock))"
         }

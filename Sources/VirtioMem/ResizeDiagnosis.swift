@@ -124,7 +124,8 @@ public struct ResizeDiagnosis: Sendable, Equatable {
         var causes: [Cause] = [.memoryInUse]
         if situation.activity.unplug.acknowledged > 0 {
             if situation.requestedSize % linuxBlock != 0 { causes.append(.smallSteps) }
-            causes.append(.zeroing)
+            // A driver that was reminded in vain is not slow.
+            if situation.reminders < 4 { causes.append(.zeroing) }
         }
         return causes
     }

@@ -20,6 +20,8 @@ public struct ResizeSituation: Sendable, Equatable {
     public var timeWithoutProgress: UInt64
     /// How often the driver was reminded in that time.
     public var reminders: UInt64
+    /// Whether it is reminded at all.
+    public var isReminded: Bool
     /// Whether the guest's vCPUs are stopped.
     public var isPaused: Bool
 
@@ -27,7 +29,7 @@ public struct ResizeSituation: Sendable, Equatable {
         requestedSize: UInt64, pluggedSize: UInt64, regionSize: UInt64, blockSize: UInt64,
         pluggedRanges: [Range<UInt64>] = [], driver: DriverState, activity: RequestActivity = RequestActivity(),
         refusal: ElasticRegionError? = nil, idleTime: UInt64 = 0, timeWithoutProgress: UInt64 = 0,
-        reminders: UInt64 = 0, isPaused: Bool = false
+        reminders: UInt64 = 0, isReminded: Bool = true, isPaused: Bool = false
     ) {
         self.requestedSize = requestedSize
         self.pluggedSize = pluggedSize
@@ -40,6 +42,7 @@ public struct ResizeSituation: Sendable, Equatable {
         self.idleTime = idleTime
         self.timeWithoutProgress = timeWithoutProgress
         self.reminders = reminders
+        self.isReminded = isReminded
         self.isPaused = isPaused
     }
 }

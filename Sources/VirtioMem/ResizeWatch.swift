@@ -134,6 +134,9 @@ public struct ResizeWatch: Sendable {
         return nil
     }
 
+    /// Whether a driver that lags is reminded at all.
+    public var isReminding: Bool { retryInterval > 0 }
+
     /// Milliseconds without a request; since the size was set where there was none.
     public func idleTime(now: UInt64) -> UInt64 { now &- (lastRequest ?? lastProgress) }
 

@@ -95,6 +95,10 @@ final class SocketServer<Talk: Conversation> {
         let descriptor = socket.descriptor
         let output = OutputStream(descriptor, loop: loop)
         output.onRoom = { [unowned self] in try? wait(for: descriptor) }
+        output.onClose = { [unowned self, weak output] in
+            // Its descriptor may be somebody else's by now.
+            if let output, connections[descriptor.rawValue]?.output === output { close(descriptor) }
+        }
         let talk = makeTalk(output)
         connections[descriptor.rawValue] = Connection(socket, output: output, talk: talk)
         do throws(SystemCallError) {

@@ -59,9 +59,20 @@ final class VMMProcess {
         try events.attach(to: loop) { [unowned self] event in receive(event) }
         try Machine.installProcessHandlers()
         let sizeChanges = sizeChanges
-        let machine = try Machine(request.machine, boot: boot, serial: serial) { event in
-            if case .memoryDeviceSizeChanged(let id, let size) = event, !sizeChanges.note(id, size: size) { return }
-            events.send(event)
+        let signals = signals.descriptor
+        let machine: Machine
+        do {
+            machine = try Machine(
+                request.machine, boot: boot, serial: serial,
+                events: { event in
+                    if case .memoryDeviceSizeChanged(let id, let size) = event, !sizeChanges.note(id, size: size) {
+                        return
+                    }
+                    events.send(event)
+                }, isCancelled: { ByteStream.waitUntilReadable(signals, milliseconds: 0) })
+        } catch MachineError.ended {
+            // A signal ended it before it began.
+            return status
         }
         self.machine = machine
         try startMonitor(of: machine)

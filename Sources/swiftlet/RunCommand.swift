@@ -84,7 +84,7 @@ struct RunCommand: ParsableCommand {
         ("share=on|off", "whether others that have the file see it (default: on, but for anonymous)"),
         ("hugepages=2M|1G", "pages of backend=hugetlbfs (default: 2M)"),
         ("thp=on|off", "transparent huge pages (default: on, but for hugetlbfs)"),
-        ("prealloc=on|off", "populate it before the guest gets it, or refuse (default: off)"),
+        ("prealloc=on|off", "populate it before the guest gets it, or refuse (default: off, but for hugetlbfs)"),
         ("reserve=on|off", "account for all of it at the start (default: off)"),
         ("host-nodes=0-1", "NUMA nodes of the host that it comes from; may be repeated"),
         ("policy=bind|preferred|interleave", "how it is spread over them (default: bind)"),

@@ -217,8 +217,8 @@ import Testing
             MemoryDevice(id: "vm1", size: 130 << 20, requestedSize: 80 << 20),
         ])
         let reason =
-            " is not a multiple of 128M: it works, but more slowly, because Linux plugs and unplugs the odd part in"
-            + " single memory blocks of 2M, with a request for each"
+            " is not a multiple of 128M: it works, but more slowly, because Linux unplugs the odd part in"
+            + " pieces of 2M, with a request for each"
         #expect(
             configuration.warnings == [
                 "--virtio-mem vm1: size 130M" + reason, "--virtio-mem vm1: requested-size 80M" + reason,

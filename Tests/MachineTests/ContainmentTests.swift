@@ -219,33 +219,65 @@ import Testing
         #expect(try agent.machine.state() == .memoryUnavailable)
     }
 
-    /// A file system in memory that is full, until it is made larger.
-    @Test(
-        .enabled(if: environmentVariable("KVM_HOST") == "emulated" && geteuid() == 0, "mounts: an emulated host, root"),
-        arguments: [GuestAgent.Level.kernel, .user])
-    func aFullFileSystemIsNoViolation(_ level: GuestAgent.Level) throws {
+    /// A file system in memory, of some size, for as long as a test has it.
+    private func withFileSystem(_ size: String, _ body: (String) throws -> Void) throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "memory-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
         let path = directory.path(percentEncoded: false)
         defer { try? FileManager.default.removeItem(at: directory) }
-        try #require(mount("swiftlet", path, "tmpfs", 0, "size=64k") == 0)
+        try #require(mount("swiftlet", path, "tmpfs", 0, "size=\(size)") == 0)
         defer { umount2(path, CInt(MNT_DETACH)) }
-        let device = Self.device { $0.backend = MemoryBackend(.file, path: path + "/memory") }
-        let agent = try GuestAgent(level, devices: [device], plugging: [0..<2])
-        for page in 0..<16 as Range<UInt64> {
-            #expect(try agent.tell(.store, Self.start + page << 12, 8, page).trap == nil)
+        try body(path)
+    }
+
+    private func resize(_ path: String, to size: String) throws {
+        try #require(mount("swiftlet", path, "tmpfs", UInt(MS_REMOUNT), "size=\(size)") == 0)
+    }
+
+    /// A file system that somebody else has filled, until it is made larger.
+    @Test(.mountsInEmulatedHost, arguments: [GuestAgent.Level.kernel, .user])
+    func aFullFileSystemIsNoViolation(_ level: GuestAgent.Level) throws {
+        try withFileSystem("4M") { path in
+            let device = Self.device { $0.backend = MemoryBackend(.file, path: path + "/memory") }
+            let agent = try GuestAgent(level, devices: [device], plugging: [0..<2])
+            for page in 0..<16 as Range<UInt64> {
+                #expect(try agent.tell(.store, Self.start + page << 12, 8, page).trap == nil)
+            }
+            try resize(path, to: "64k")
+            try agent.post(.store, Self.start + 0x10_0000, 8, 9)
+            try expectNoMemory(agent, at: Self.start + 0x10_0000)
+            try agent.machine.resume()
+            #expect(try agent.answer(withinMilliseconds: 100) == nil, "it is still full")
+            #expect(try agent.machine.state() == .memoryUnavailable)
+            try resize(path, to: "1M")
+            try agent.machine.resume()
+            #expect(try agent.answer()?.trap == nil)
+            #expect(try agent.tell(.load, Self.start + 0x10_0000, 8).value == 9)
+            #expect(try agent.tell(.load, Self.start + 15 << 12, 8).value == 15)
+            #expect(agent.violations == [])
         }
-        try agent.post(.store, Self.start + 0x10_0000, 8, 9)
-        try expectNoMemory(agent, at: Self.start + 0x10_0000)
-        try agent.machine.resume()
-        #expect(try agent.answer(withinMilliseconds: 100) == nil, "it is still full")
-        #expect(try agent.machine.state() == .memoryUnavailable)
-        try #require(mount("swiftlet", path, "tmpfs", UInt(MS_REMOUNT), "size=1M") == 0)
-        try agent.machine.resume()
-        #expect(try agent.answer()?.trap == nil)
-        #expect(try agent.tell(.load, Self.start + 0x10_0000, 8).value == 9)
-        #expect(try agent.tell(.load, Self.start + 15 << 12, 8).value == 15)
-        #expect(agent.violations == [])
+    }
+
+    /// What the file system has no room for is not plugged: a Linux guest that touched it would wait for ever.
+    @Test(.mountsInEmulatedHost) func blocksWithoutRoomInTheFileSystemAreBusy() throws {
+        try withFileSystem("5M") { path in
+            let device = Self.device { $0.backend = MemoryBackend(.file, path: path + "/memory") }
+            let agent = try GuestAgent(.kernel, devices: [device], plugging: [0..<2])
+            let third = Self.start + 2 * GuestAgent.blockSize
+            #expect(try agent.tell(.request, 0, third, 1).value == 2, "BUSY")
+            // What was written of the others counts once.
+            let words = GuestAgent.blockSize / 8
+            #expect(try agent.tell(.words, Self.start, words, 7, withinMilliseconds: 60_000).trap == nil)
+            #expect(try agent.tell(.request, 0, third, 1).value == 2)
+            #expect(try agent.machine.memoryDevices()[0].pluggedSize == 2 * GuestAgent.blockSize)
+            let text = try agent.machine.memoryDeviceDetails()[0].diagnosis.explanation
+            #expect(
+                text.contains(
+                    "the file system has room for 3 MiB, and 4 MiB of what would be plugged are not on it yet"))
+            try resize(path, to: "6M")
+            #expect(try agent.tell(.request, 0, third, 1).value == 0)
+            #expect(try agent.tell(.store, third, 8, 1).trap == nil)
+        }
     }
 
     /// Boot memory that the host can't reach, as if its backing were gone.
@@ -272,5 +304,12 @@ import Testing
         try agent.machine.resume()
         #expect(try agent.answer()?.value == 0)
         #expect(agent.violations == [])
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Mounts file systems, which is nobody's business on the machine that the tests run on.
+    fileprivate static var mountsInEmulatedHost: Self {
+        .enabled(if: environmentVariable("KVM_HOST") == "emulated" && geteuid() == 0, "mounts: an emulated host, root")
     }
 }

@@ -29,6 +29,19 @@ import Testing
         #expect(text.contains("kernel"), "\(text)")
     }
 
+    /// Populating much memory takes long; whoever does not want to wait any longer is heard.
+    @Test func aStartCanBeCalledOff() throws {
+        var configuration = TestMachine.configuration()
+        configuration.memory = .mebibytes(256)
+        configuration.memoryBackend = MemoryBackend(.anonymous, transparentHugePages: false, prealloc: true)
+        try Machine.installProcessHandlers()
+        let boot = TestMachine.boot(kernel.descriptor, size: 1)
+        let error = #expect(throws: MachineError.self) {
+            _ = try Machine(configuration, boot: boot, isCancelled: { true })
+        }
+        #expect(error?.description == MachineError.ended.description)
+    }
+
     @Test func aKernelBeyondTheMemory() throws {
         let layout = KernelLayout(
             entry: 0x100_0000, segments: [.init(fileOffset: 0, fileSize: 1, address: 0x100_0000, memorySize: 4096)])

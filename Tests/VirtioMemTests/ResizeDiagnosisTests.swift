@@ -176,6 +176,12 @@ import Virtio
                     + "still plugged (0x100000000-0x1257fffff); end what uses memory"))
     }
 
+    @Test func withoutRemindersTheSizeHasToBeSetAgain() {
+        let text = ResizeDiagnosis(of: Self.shrinking { $0.isReminded = false }).explanation
+        #expect(text.contains("the rest follows when the size is set again (retry-interval=0)"))
+        #expect(ResizeDiagnosis(of: Self.shrinking()).explanation.contains("the rest follows then"))
+    }
+
     @Test func onlyTheFirstRangesAreNamed() {
         let diagnosis = ResizeDiagnosis(
             of: Self.shrinking { situation in
@@ -187,14 +193,17 @@ import Virtio
 
     @Test func aSlowShrinkHasFurtherCauses() {
         let block = VirtioMemBlockRange(address: GuestAddress(4 << 30), count: 1)
-        func slow(_ requested: UInt64) -> [ResizeDiagnosis.Cause] {
+        func slow(_ requested: UInt64, reminders: UInt64 = 0) -> [ResizeDiagnosis.Cause] {
             Self.causes(
                 Self.situation(requested: requested, plugged: Self.gibibyte) {
                     $0.activity.note(.unplug(block), .acknowledge)
+                    $0.reminders = reminders
                 })
         }
         #expect(slow(130 << 20) == [.memoryInUse, .smallSteps, .zeroing])
         #expect(slow(128 << 20) == [.memoryInUse, .zeroing])
+        // A driver that was reminded time and again, and did nothing, is not slow.
+        #expect(slow(128 << 20, reminders: 8) == [.memoryInUse])
     }
 
     @Test func sizesAreShortAndExact() {
