@@ -15,8 +15,11 @@ import Testing
     }
 
     /// Starts a program in the guest, and waits until what is typed is for it.
+    ///
+    /// The program takes the place of the process that says so: a Ctrl-C between the fork of an interactive shell and
+    /// its child's exec is lost with the shell's own handler.
     private func begin(_ command: String, in process: SwiftletProcess) throws {
-        try process.send("echo begi''nning; \(command)\n")
+        try process.send("sh -c 'echo begi\"\"nning; exec \(command)'\n")
         try process.waitFor("beginning")
     }
 
