@@ -46,12 +46,15 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
 
         // The layers, top down.
         layer("Host", ["CLinux", system]),
         layer("RunDirectory", ["Host", system]),
+        layer("Console", ["Host", system]),
         layer("JSON", []),
+        layer("YAML", ["CYaml"]),
         layer("ELF", ["CElf"]),
         layer("Decompression", ["CZlib", "CLzma", "CZstd", "CLz4"]),
         layer("KVM", ["CLinux", "Host", system]),
@@ -78,15 +81,16 @@ let package = Package(
         .executableTarget(
             name: "swiftlet-vmm",
             dependencies: [
-                "QMP", "QMPProtocol", "RunDirectory", "Monitor", "Machine", "Configuration", "KVM", "Host", system,
+                "QMP", "QMPProtocol", "JSON", "RunDirectory", "Console", "Monitor", "Machine", "Configuration", "KVM",
+                "Host", system,
             ],
             swiftSettings: strict, linkerSettings: staticExecutable),
-        layer("Control", ["JSON", "Configuration"]),
+        layer("Control", ["JSON", "YAML", "Configuration"]),
         .executableTarget(
             name: "swiftlet",
             dependencies: [
-                "Control", "QMPProtocol", "JSON", "RunDirectory", "Configuration", "KernelImage", "KernelLayout",
-                "Host", system, argumentParser,
+                "Control", "YAML", "QMPProtocol", "JSON", "RunDirectory", "Console", "Configuration", "KernelImage",
+                "KernelLayout", "Host", system, argumentParser,
             ],
             swiftSettings: strict, linkerSettings: staticExecutable),
 
@@ -104,11 +108,13 @@ let package = Package(
         tests("LinuxBootTests", ["LinuxBoot", "KernelLayout", "GuestMemory", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "KernelLayout"]),
         tests("RunDirectoryTests", ["RunDirectory", "Host", system]),
+        tests("ConsoleTests", ["Console", "TestSupport"]),
         tests("JSONTests", ["JSON", "TestSupport"]),
+        tests("YAMLTests", ["YAML"]),
         tests(
             "ControlTests",
             [
-                "Control", "QMP", "QMPProtocol", "Monitor", "Machine", "VirtioMem", "Virtio", "GuestMemory",
+                "Control", "YAML", "QMP", "QMPProtocol", "Monitor", "Machine", "VirtioMem", "Virtio", "GuestMemory",
                 "Configuration", "JSON", "Host", "TestSupport",
             ]),
         tests(
@@ -117,7 +123,7 @@ let package = Package(
                 "Machine", "Configuration", "LinuxBoot", "KernelLayout", "Devices", "VirtioMem", "Virtio",
                 "GuestMemory", "KVM", "Host", "TestSupport", system,
             ]),
-        tests("CommandLineTests", ["Configuration", "Host"]),
+        tests("CommandLineTests", ["Control", "Configuration", "Host"]),
         tests("EndToEnd", ["Host", "Configuration", "KernelImage", "KernelLayout"]),
     ],
     swiftLanguageModes: [.v6]

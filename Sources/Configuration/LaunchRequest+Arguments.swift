@@ -9,7 +9,8 @@ extension LaunchRequest {
     /// --virtio-mem id=vm0,size=8G,node=0,requested-size=128M,block-size=2M
     /// --kernel fd=5,entry=0x1000000,segment=0x200000:0x1000:0x1000000:0x2000 --initrd fd=6,size=1048576
     /// --serial fd=7,name=/dev/pts/3 --monitor fd=8,path=/run/web.sock --qmp fd=9,path=/run/qmp.sock
-    /// --run-directory fd=10,path=/run/swiftlet/web --cmdline 'console=ttyS0 quiet'
+    /// --run-directory fd=10,path=/run/swiftlet/web --log fd=11,level=info,format=text
+    /// --cmdline 'console=ttyS0 quiet'
     /// ```
     ///
     /// What may hold any sign (names, paths, the kernel's command line) stands last in its argument, unchanged.
@@ -38,6 +39,9 @@ extension LaunchRequest {
         }
         if let runDirectory {
             arguments += ["--run-directory", runDirectory.optionText]
+        }
+        if logs != [.standardError] {
+            arguments += logs.flatMap { ["--log", $0.optionText] }
         }
         arguments += ["--cmdline", machine.commandLine]
         return arguments
@@ -80,13 +84,19 @@ extension LaunchRequest {
         if let text = given["--run-directory"]?.first {
             runDirectory = try Place(option: "--run-directory", text)
         }
+        if let texts = given["--log"] {
+            logs = []
+            for text in texts {
+                logs.append(try LogDestination(optionText: text))
+            }
+        }
     }
 
     private static let options = [
         "--name", "--cpus", "--memory", "--on-reboot", "--resize-stall", "--numa", "--virtio-mem", "--kernel",
-        "--initrd", "--serial", "--monitor", "--qmp", "--run-directory", "--cmdline",
+        "--initrd", "--serial", "--monitor", "--qmp", "--run-directory", "--log", "--cmdline",
     ]
-    private static let repeatableOptions: Set = ["--numa", "--virtio-mem", "--qmp"]
+    private static let repeatableOptions: Set = ["--numa", "--virtio-mem", "--qmp", "--log"]
 
     private static func machine(from given: [String: [String]]) throws(ConfigurationError) -> MachineConfiguration {
         var machine = MachineConfiguration()
@@ -189,6 +199,7 @@ extension LaunchRequest.Serial {
         case .stdio: "stdio"
         case .null: "null"
         case .descriptor(let descriptor, let name): "fd=\(descriptor),name=\(name)"
+        case .listener(let listener): listener.optionText
         }
     }
 
@@ -197,6 +208,10 @@ extension LaunchRequest.Serial {
         case "stdio": self = .stdio
         case "null": self = .null
         default:
+            if let listener = try? LaunchRequest.Place(option: "--serial", text) {
+                self = .listener(listener)
+                return
+            }
             let option = try OptionText("--serial", text, keys: ["fd", "name"], rest: "name")
             self = .descriptor(try option.descriptor(), name: try option.required("name"))
         }
@@ -231,7 +246,7 @@ extension LaunchRequest.Place {
 }
 
 extension OptionText {
-    fileprivate func descriptor() throws(ConfigurationError) -> Int32 {
+    func descriptor() throws(ConfigurationError) -> Int32 {
         _ = try required("fd")
         return try number("fd", as: Int32.self) ?? -1
     }

@@ -37,6 +37,8 @@ public struct LaunchRequest: Sendable, Equatable {
         case null
         /// An open file or the master of a pseudo-terminal; `name` is for messages.
         case descriptor(Int32, name: String)
+        /// Whoever connects to a Unix socket.
+        case listener(Place)
     }
 
     /// Where monitor commands come from.
@@ -68,10 +70,13 @@ public struct LaunchRequest: Sendable, Equatable {
     public var qmp: [Place]
     /// The file by which a named machine has its run directory, and that directory's path.
     public var runDirectory: Place?
+    /// Where the log goes.
+    public var logs: [LogDestination]
 
     public init(
         machine: MachineConfiguration, kernel: Kernel, initialRAMDisk: InitialRAMDisk? = nil, serial: Serial = .stdio,
-        monitor: Monitor = .none, qmp: [Place] = [], runDirectory: Place? = nil
+        monitor: Monitor = .none, qmp: [Place] = [], runDirectory: Place? = nil,
+        logs: [LogDestination] = [.standardError]
     ) {
         self.machine = machine
         self.kernel = kernel
@@ -80,5 +85,6 @@ public struct LaunchRequest: Sendable, Equatable {
         self.monitor = monitor
         self.qmp = qmp
         self.runDirectory = runDirectory
+        self.logs = logs
     }
 }

@@ -8,6 +8,8 @@ public enum SerialOption: Sendable, Equatable {
     case null
     /// Into a file; there is no input.
     case file(path: String)
+    /// To whoever connects to a Unix socket.
+    case unix(path: String)
 
     /// Reads the value of `--serial`.
     public init(optionText text: String) throws(ConfigurationError) {
@@ -17,7 +19,10 @@ public enum SerialOption: Sendable, Equatable {
         case "null": self = .null
         case _ where text.hasPrefix("file:") && text != "file:": self = .file(path: String(text.dropFirst(5)))
         default:
-            throw ConfigurationError("--serial \(text)", "not one of stdio, pty, null and file:PATH")
+            guard let socket = try SocketPath(option: "--serial", text) else {
+                throw ConfigurationError("--serial \(text)", "not one of stdio, pty, null, file:PATH and unix:PATH")
+            }
+            self = .unix(path: socket.path)
         }
     }
 }

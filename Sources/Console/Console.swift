@@ -1,25 +1,27 @@
 import Host
-import Machine
-import Monitor
 import SystemPackage
 
-/// Standard input and output: the guest's console, the monitor, or both in turns. It belongs to the main loop.
-final class Console {
+/// Standard input and output: the guest's console, another session such as the monitor, or both in turns. It belongs
+/// to the main loop.
+public final class Console {
     private enum Focus {
         case guest
-        case monitor
+        case session
     }
 
     private let loop: EventLoop
     private let input: OwnedFileDescriptor
     private let output: OwnedFileDescriptor
     private let isTerminal: Bool
+    private let texts: ConsoleTexts
     private let onQuit: () -> Void
-    private let screen: OutputStream
+    private let onHangUp: () -> Void
+    /// Where output goes.
+    public let screen: OutputStream
     /// Our end of the channel to the guest's serial port; nil where that is connected elsewhere.
     private let guest: FileDescriptor?
     private let guestInput: OutputStream?
-    private var session: MonitorSession?
+    private var session: (any ConsoleSession)?
     private var escapes = ConsoleEscapes()
     private var focus = Focus.guest
     private var inputToken: EventLoop.Token?
@@ -32,10 +34,16 @@ final class Console {
     /// - Parameters:
     ///   - guest: our end of the channel to the serial port.
     ///   - onQuit: called when the person asks for the end.
-    init(guest: FileDescriptor?, loop: EventLoop, onQuit: @escaping () -> Void) throws(SystemCallError) {
+    ///   - onHangUp: called when the other end of the channel is gone.
+    public init(
+        guest: FileDescriptor?, loop: EventLoop, texts: ConsoleTexts, onQuit: @escaping () -> Void,
+        onHangUp: @escaping () -> Void = {}
+    ) throws(SystemCallError) {
         self.loop = loop
         self.guest = guest
+        self.texts = texts
         self.onQuit = onQuit
+        self.onHangUp = onHangUp
         isTerminal = RawTerminal.isTerminal(.standardInput)
         input = try FileDescriptor.standardInput.reopenedWithoutBlocking(.readOnly)
         output = try FileDescriptor.standardOutput.reopenedWithoutBlocking(.writeOnly)
@@ -51,20 +59,19 @@ final class Console {
 
     /// Begins to pass input on.
     ///
-    /// - Parameter monitor: what standard input and output are for besides the guest's console, or alone.
-    func start(monitor: Monitor<Machine>?) {
-        if let monitor {
-            session = MonitorSession(monitor: monitor, output: screen, echoes: isTerminal, onQuit: onQuit)
-        }
+    /// - Parameter makeSession: makes what standard input and output are for besides the guest's console, or alone; it
+    ///   is told where output goes, and whether a person types at a raw terminal.
+    public func start(_ makeSession: (OutputStream, _ echoes: Bool) -> (any ConsoleSession)? = { _, _ in nil }) {
+        session = makeSession(screen, isTerminal)
         if guest == nil {
-            focus = .monitor
+            focus = .session
             session?.begin()
         }
         waitForInput()
     }
 
     /// Shows what the machine still had to say, at the end of the process.
-    func finish() {
+    public func finish() {
         if let guest {
             while case .bytes(let bytes) = try? ByteStream.read(guest) {
                 screen.write(bytes)
@@ -75,12 +82,12 @@ final class Console {
     }
 
     /// Gives the terminal back for as long as the process is stopped.
-    func suspend() {
+    public func suspend() {
         RawTerminal.restore()
     }
 
     /// Takes the terminal again after the process was stopped.
-    func resume() {
+    public func resume() {
         if isTerminal {
             try? RawTerminal.enter(.standardInput)
         }
@@ -103,7 +110,9 @@ final class Console {
                 stopGuestOutput()
             }
         case .wouldBlock: break
-        case .end, nil: stopGuestOutput()
+        case .end, nil:
+            stopGuestOutput()
+            onHangUp()
         }
     }
 
@@ -159,7 +168,7 @@ final class Console {
         switch action {
         case .input(let bytes): deliver(bytes)
         case .quit: onQuit()
-        case .help: screen.write(("\n" + ConsoleEscapes.help).utf8)
+        case .help: screen.write(("\n" + texts.help).utf8)
         case .switchFocus: switchFocus()
         }
     }
@@ -167,21 +176,21 @@ final class Console {
     private func deliver(_ bytes: [UInt8]) {
         switch focus {
         case .guest: guestInput?.write(bytes)
-        case .monitor: session?.receive(bytes)
+        case .session: session?.receive(bytes)
         }
     }
 
     private func switchFocus() {
         switch focus {
         case _ where session == nil:
-            screen.write("\nno monitor here: start with --monitor stdio\n".utf8)
+            screen.write("\n\(texts.withoutSession)\n".utf8)
         case _ where guest == nil:
             screen.write("\nno console here: the serial port is connected elsewhere (--serial)\n".utf8)
             session?.prompt()
         case .guest:
-            focus = .monitor
+            focus = .session
             session?.prompt()
-        case .monitor:
+        case .session:
             focus = .guest
             screen.write("\n".utf8)
         }

@@ -1,4 +1,4 @@
-/// Tells what a person types for the guest from what is meant for the VMM: keys behind Ctrl-A.
+/// Tells what a person types for the guest from what is meant for the program that shows the console: keys behind Ctrl-A.
 public struct ConsoleEscapes: Sendable {
     /// What keys mean.
     public enum Action: Equatable, Sendable {
@@ -14,14 +14,6 @@ public struct ConsoleEscapes: Sendable {
 
     private static let prefix: UInt8 = 1  // Ctrl-A
     private var isBehindPrefix = false
-
-    public static let help = """
-        Ctrl-A x  quit
-        Ctrl-A c  switch between console and monitor
-        Ctrl-A h  this help
-        Ctrl-A Ctrl-A  send Ctrl-A
-
-        """
 
     public init() {}
 

@@ -2,6 +2,13 @@ import Glibc
 import SystemPackage
 
 extension FilePath {
+    /// The path from the root on, where this one is relative to the process's working directory.
+    public var fromRoot: FilePath {
+        guard isRelative, let directory = unsafe getcwd(nil, 0) else { return self }
+        defer { unsafe free(directory) }
+        return unsafe FilePath(String(cString: directory)).pushing(self)
+    }
+
     /// Makes a directory and those above it that are missing; one that is there is left as it is.
     public func createDirectories(permissions: FilePermissions = .ownerReadWriteExecute) throws(SystemCallError) {
         guard unsafe mkdir(string, permissions.rawValue) != 0, errno != EEXIST else { return }

@@ -41,17 +41,57 @@ public enum ProcessImage {
     public static func replace(
         with program: FilePath, arguments: [String], keeping descriptors: [FileDescriptor]
     ) -> SystemCallError {
+        keepOnly(descriptors)
+        let reason = unsafe withArgumentVector([program.lastComponent?.string ?? ""] + arguments) { vector in
+            unsafe execv(program.string, vector)
+            return errno
+        }
+        return SystemCallError("exec", Errno(rawValue: reason), subject: program.string)
+    }
+
+    /// Has the next program get the standard descriptors and those that are named.
+    private static func keepOnly(_ descriptors: [FileDescriptor]) {
         let kept = Set(descriptors.map(\.rawValue))
         for name in (try? FilePath("/proc/self/fd").directoryEntries()) ?? [] {
             guard let number = CInt(name), number > 2 else { continue }
             // The listing's own descriptor is among them, closed by now: an error that does not matter.
             _ = fcntl(number, F_SETFD, kept.contains(number) ? 0 : FD_CLOEXEC)
         }
-        let reason = unsafe withArgumentVector([program.lastComponent?.string ?? ""] + arguments) { vector in
-            unsafe execv(program.string, vector)
-            return errno
-        }
-        return SystemCallError("exec", Errno(rawValue: reason), subject: program.string)
+    }
+
+    /// Starts a program in a session of its own (`setsid(2)`), which no terminal ends. It gets the descriptors that are
+    /// named; standard input and output are `/dev/null`.
+    ///
+    /// - Parameter errors: its standard error.
+    /// - Returns: the number of the process.
+    public static func startInBackground(
+        _ program: FilePath, arguments: [String], keeping descriptors: [FileDescriptor], errors: FileDescriptor
+    ) throws(SystemCallError) -> Int32 {
+        keepOnly(descriptors)
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { _ = unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        unsafe posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+        unsafe posix_spawn_file_actions_adddup2(&actions, errors.rawValue, 2)
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { _ = unsafe posix_spawnattr_destroy(&attributes) }
+        unsafe posix_spawnattr_setflags(&attributes, Self.newSession)
+        return try unsafe spawn(program, arguments, &actions, &attributes)
+    }
+
+    /// `POSIX_SPAWN_SETSID` of spawn.h, which glibc has for its own extensions only.
+    private static let newSession: Int16 = 0x80
+
+    /// Waits for the end of a process that this one started.
+    ///
+    /// - Returns: its exit status, or 128 and the signal's number that ended it.
+    public static func wait(for process: Int32) -> Int {
+        var status: CInt = 0
+        while unsafe waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        let signal = Int(status & 0x7f)
+        return signal != 0 ? 128 + signal : Int(status >> 8 & 0xff)
     }
 
     /// Runs a program to its end; its standard error is this process's, its input is empty.
@@ -80,10 +120,7 @@ public enum ProcessImage {
             case .end, nil: break reading
             }
         }
-        var status: CInt = 0
-        while unsafe waitpid(child, &status, 0) < 0 && errno == EINTR {}
-        let signal = Int(status & 0x7f)
-        return (String(decoding: text, as: UTF8.self), signal != 0 ? 128 + signal : Int(status >> 8 & 0xff))
+        return (String(decoding: text, as: UTF8.self), wait(for: child))
     }
 
     private static func start(
@@ -94,9 +131,16 @@ public enum ProcessImage {
         defer { _ = unsafe posix_spawn_file_actions_destroy(&actions) }
         unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         unsafe posix_spawn_file_actions_adddup2(&actions, output.rawValue, 1)
+        return try unsafe spawn(program, arguments, &actions, nil)
+    }
+
+    private static func spawn(
+        _ program: FilePath, _ arguments: [String], _ actions: UnsafePointer<posix_spawn_file_actions_t>,
+        _ attributes: UnsafePointer<posix_spawnattr_t>?
+    ) throws(SystemCallError) -> pid_t {
         var child: pid_t = 0
         let result = unsafe withArgumentVector([program.lastComponent?.string ?? ""] + arguments) { vector in
-            unsafe posix_spawn(&child, program.string, &actions, nil, vector, environ)
+            unsafe posix_spawn(&child, program.string, actions, attributes, vector, environ)
         }
         guard result == 0 else {
             throw SystemCallError("exec", Errno(rawValue: result), subject: program.string)

@@ -3,6 +3,8 @@ import VirtioMem
 /// What a machine tells its owner while it runs. It is told on the machine's own thread, which waits meanwhile: pass
 /// it on, don't work on it there.
 public enum MachineEvent: Sendable, Equatable {
+    /// A memory device's guest is asked to have so many bytes plugged, be it anew.
+    case memoryDeviceSizeRequested(id: String, size: UInt64)
     /// A memory device's plugged size changed, to so many bytes.
     case memoryDeviceSizeChanged(id: String, size: UInt64)
     /// A memory device's guest has not come closer to its requested size for a while, and why, as far as can be known. It

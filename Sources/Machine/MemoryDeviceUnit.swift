@@ -98,6 +98,7 @@ final class MemoryDeviceUnit {
         // Also for the size that it is already: the driver tries again what it gave up.
         transport.configurationChanged()
         restartWatch()
+        events(.memoryDeviceSizeRequested(id: id, size: size))
     }
 
     /// Says where the region's slots are made from now on.

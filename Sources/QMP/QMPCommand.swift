@@ -14,6 +14,7 @@ enum QMPCommand: Equatable {
     case queryProcessors
     case queryMemoryDevices
     case queryMemorySizes
+    case queryCharacterDevices
     case listProperties(path: String)
     case getProperty(path: String, property: String)
     case setProperty(path: String, property: String, value: JSONValue)
@@ -49,6 +50,7 @@ enum QMPCommand: Equatable {
         ("query-cpus-fast", { _ in .queryProcessors }),
         ("query-memory-devices", { _ in .queryMemoryDevices }),
         ("query-memory-size-summary", { _ in .queryMemorySizes }),
+        ("query-chardev", { _ in .queryCharacterDevices }),
         (
             "qom-list",
             { (arguments) throws(QMPError) in .listProperties(path: try arguments.takeString("path")) }

@@ -39,7 +39,7 @@ extension QMPEvent {
             self.init("X_SWIFTLET_MEMORY_UNAVAILABLE", data: ["description": .string(text)], time: time)
         case .guestFailed(let text):
             self.init("X_SWIFTLET_GUEST_FAILED", data: ["description": .string(text)], time: time)
-        case .warning: return nil
+        case .memoryDeviceSizeRequested, .warning: return nil
         }
     }
 

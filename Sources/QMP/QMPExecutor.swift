@@ -15,11 +15,15 @@ public struct QMPExecutor<Control: MachineControl> {
 
     private let machine: Control
     private let configuration: MachineConfiguration
+    /// Where the serial port leads, in QEMU's words.
+    private let serial: String
     private let monitor: Monitor<Control>
 
-    public init(machine: Control, configuration: MachineConfiguration) {
+    /// - Parameter serial: where the machine's serial port leads.
+    public init(machine: Control, configuration: MachineConfiguration, serial: LaunchRequest.Serial) {
         self.machine = machine
         self.configuration = configuration
+        self.serial = serial.fileName
         monitor = Monitor(machine: machine, configuration: configuration)
     }
 
@@ -66,6 +70,8 @@ public struct QMPExecutor<Control: MachineControl> {
                 "base-memory": .number(configuration.memory),
                 "plugged-memory": .number(try machine.memoryDevices().reduce(0) { $0 + $1.pluggedSize }),
             ]
+        case .queryCharacterDevices:
+            [["label": "serial0", "filename": .string(serial), "frontend-open": true]]
         default: [:]
         }
     }
@@ -100,6 +106,19 @@ public struct QMPExecutor<Control: MachineControl> {
         default: break
         }
         return [:]
+    }
+}
+
+extension LaunchRequest.Serial {
+    /// As ChardevInfo's `filename`.
+    fileprivate var fileName: String {
+        switch self {
+        case .stdio: "stdio"
+        case .null: "null"
+        case .descriptor(_, let name) where name.hasPrefix("/dev/pts/"): "pty:\(name)"
+        case .descriptor(_, let name): "file:\(name)"
+        case .listener(let listener): "unix:\(listener.path),server=on"
+        }
     }
 }
 

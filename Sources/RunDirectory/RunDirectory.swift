@@ -45,6 +45,12 @@ public struct RunDirectory: Sendable {
 
     /// Where the machine's process serves clients of QMP.
     public var qmpSocket: FilePath { path.appending("qmp") }
+    /// Where the guest's serial port can be reached, of a machine that has no other place for it.
+    public var consoleSocket: FilePath { path.appending("console") }
+    /// What the machine's process tells.
+    public var logFile: FilePath { path.appending("log") }
+    /// What the machine was started with.
+    public var configurationFile: FilePath { path.appending("config.json") }
     private var processFile: FilePath { path.appending("pid") }
     private static var ownersOnly: FilePermissions { .ownerReadWrite }
 
@@ -67,7 +73,7 @@ public struct RunDirectory: Sendable {
                 guard let opened = try? file.descriptor.stat(), let present = try? Stat(processFile),
                     opened.inode == present.inode
                 else { continue }
-                try? qmpSocket.removeFile()
+                removeFiles()
                 return file
             }
         } catch {
@@ -91,20 +97,31 @@ public struct RunDirectory: Sendable {
     }
 
     /// Removes the directory with what is known to be in it. The name can be used again.
-    public func remove() {
-        try? qmpSocket.removeFile()
+    ///
+    /// - Parameter keepingLog: leaves the directory with the log, until a machine takes the name.
+    public func remove(keepingLog: Bool = false) {
+        removeFiles()
         try? processFile.removeFile()
+        if !keepingLog {
+            try? logFile.removeFile()
+        }
         try? path.removeDirectory()
     }
 
-    /// The machines that live, by name. Directories of dead ones are cleaned up.
+    private func removeFiles() {
+        for file in [qmpSocket, consoleSocket, configurationFile] {
+            try? file.removeFile()
+        }
+    }
+
+    /// The machines that live, by name. What dead ones left is cleaned up, but for their logs.
     public static func all(root: FilePath = Self.root) -> [RunDirectory] {
         let names = ((try? root.directoryEntries()) ?? []).sorted()
         return names.map { RunDirectory(name: $0, root: root) }.filter { directory in
             guard directory.process == nil else { return true }
             // Who can take the name knows that nobody else has it, and has it as long as the file is open.
             if (try? Stat(directory.processFile)) != nil, let lock = try? directory.claim() {
-                directory.remove()
+                directory.remove(keepingLog: true)
                 withExtendedLifetime(lock) {}
             }
             return false

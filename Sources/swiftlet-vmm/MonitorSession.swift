@@ -1,9 +1,10 @@
+import Console
 import Host
 import Machine
 import Monitor
 
 /// A conversation with the monitor: lines in, answers out. It belongs to the main loop.
-final class MonitorSession: Conversation {
+final class MonitorSession: Conversation, ConsoleSession {
     let hasEnded = false
     private let monitor: Monitor<Machine>
     private let output: OutputStream

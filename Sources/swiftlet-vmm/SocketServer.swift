@@ -5,8 +5,14 @@ import SystemPackage
 protocol Conversation: AnyObject {
     /// Whether it is over, by the server's own will.
     var hasEnded: Bool { get }
+    /// Whether what its client sends has to wait, until the server is told to go on reading.
+    var takesNoMore: Bool { get }
     func begin()
     func receive(_ bytes: [UInt8])
+}
+
+extension Conversation {
+    var takesNoMore: Bool { false }
 }
 
 /// A Unix socket with several clients at a time. It belongs to the main loop.
@@ -55,6 +61,13 @@ final class SocketServer<Talk: Conversation> {
             if connection.talk.hasEnded {
                 close(connection.socket.descriptor)
             }
+        }
+    }
+
+    /// Reads on where a conversation did not take more.
+    func goOnReading() {
+        for connection in connections.values where !connection.output.isCongested {
+            try? wait(for: connection.socket.descriptor)
         }
     }
 
@@ -124,7 +137,7 @@ final class SocketServer<Talk: Conversation> {
                 // What it was told last is worth a moment.
                 connection.output.flush(patience: 0)
                 close(descriptor)
-            } else if connection.output.isCongested, let token = connection.token {
+            } else if connection.output.isCongested || connection.talk.takesNoMore, let token = connection.token {
                 // Who does not read its answers is not asked for more commands.
                 loop.remove(token)
                 connection.token = nil

@@ -1,4 +1,5 @@
 import Configuration
+import Console
 import Glibc
 import Host
 import Machine
@@ -15,24 +16,30 @@ final class VMMProcess {
     private let loop: EventLoop
     private let signals: SignalDescriptor
     private let events: Mailbox<MachineEvent>
-    private let messages: Messages
+    private let log: Log
     private var console: Console?
+    private var serialServer: SerialServer?
     private var monitorServer: SocketServer<MonitorSession>?
     private var qmpServers: [SocketServer<QMPConversation>] = []
     private let sizeChanges = SizeChanges()
+    /// By device, in bytes.
+    private var requestedSizes: [String: UInt64]
     /// Whether a client of QMP, or the monitor, ends the machine.
     private var isEndedByClient = false
     private var machine: Machine?
-    private var status: CInt = 0
+    /// What the process ends with; a machine that was never there is no success.
+    private var status: CInt = 1
 
     /// - Throws: what the host refuses.
     init(_ request: LaunchRequest) throws {
         self.request = request
+        requestedSizes = Dictionary(
+            request.machine.memoryDevices.map { ($0.id, $0.requestedSize) }, uniquingKeysWith: { $1 })
         loop = try EventLoop()
         // Before any other thread is made, so that all of them have the signals blocked.
         signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT])
         events = try Mailbox()
-        messages = Messages(loop: loop)
+        log = Log(request.logs, machine: request.machine.name, loop: loop)
     }
 
     /// Runs the machine until it ends.
@@ -42,13 +49,16 @@ final class VMMProcess {
     func run() throws -> CInt {
         defer {
             console?.finish()
+            serialServer?.finish()
             monitorServer?.finish()
             qmpServers.forEach { $0.finish() }
+            log.finish()
             // The sockets are this process's since it was started, whatever became of the machine.
             for path in socketPaths {
                 try? FilePath(path).removeFile()
             }
-            request.runDirectory.map { RunDirectory(at: FilePath($0.path)).remove() }
+            // Who finds the machine gone looks into its log.
+            request.runDirectory.map { RunDirectory(at: FilePath($0.path)).remove(keepingLog: status != 0) }
         }
         if let directory = request.runDirectory {
             RunDirectory.note(process: getpid(), in: FileDescriptor(rawValue: directory.descriptor))
@@ -72,6 +82,7 @@ final class VMMProcess {
                 }, isCancelled: { ByteStream.waitUntilReadable(signals, milliseconds: 0) })
         } catch MachineError.ended {
             // A signal ended it before it began.
+            status = 0
             return status
         }
         self.machine = machine
@@ -111,6 +122,14 @@ final class VMMProcess {
             try descriptor.makeNonBlocking()
             guard RawTerminal.isTerminal(descriptor) else { return .file(descriptor, name: name) }
             return .pseudoTerminal(descriptor)
+        case .listener(let listener):
+            if request.monitor == .stdio {
+                try openConsole(guest: nil)
+            }
+            let (ours, guests) = try makeByteChannel()
+            serialServer = try SerialServer(
+                guest: ours, listener: FileDescriptor(rawValue: listener.descriptor), loop: loop)
+            return .stream(guests)
         }
     }
 
@@ -123,12 +142,18 @@ final class VMMProcess {
     }
 
     private func openConsole(guest: FileDescriptor?) throws {
-        console = try Console(guest: guest, loop: loop) { [unowned self] in quit() }
+        let texts = ConsoleTexts(
+            quitting: "quit", switching: "switch between console and monitor",
+            withoutSession: "no monitor here: start with --monitor stdio")
+        console = try Console(guest: guest, loop: loop, texts: texts, onQuit: { [unowned self] in quit() })
     }
 
     private func startMonitor(of machine: Machine) throws {
         let monitor = Monitor(machine: machine, configuration: request.machine)
-        console?.start(monitor: request.monitor == .stdio ? monitor : nil)
+        console?.start { [unowned self] output, echoes in
+            guard request.monitor == .stdio else { return nil }
+            return MonitorSession(monitor: monitor, output: output, echoes: echoes) { [unowned self] in quit() }
+        }
         if case .listener(let listener) = request.monitor {
             monitorServer = try SocketServer(
                 listener: FileDescriptor(rawValue: listener.descriptor), loop: loop, limit: Self.monitorLimit
@@ -143,7 +168,7 @@ final class VMMProcess {
     private static let qmpLimit = 128
 
     private func startQMP(of machine: Machine) throws {
-        let executor = QMPExecutor(machine: machine, configuration: request.machine)
+        let executor = QMPExecutor(machine: machine, configuration: request.machine, serial: request.serial)
         for listener in request.qmp {
             qmpServers.append(
                 try SocketServer(
@@ -157,6 +182,7 @@ final class VMMProcess {
     private var socketPaths: [String] {
         var paths = request.qmp.map(\.path)
         if case .listener(let listener) = request.monitor { paths.append(listener.path) }
+        if case .listener(let listener) = request.serial { paths.append(listener.path) }
         return paths
     }
 
@@ -184,64 +210,49 @@ final class VMMProcess {
     }
 
     /// Tells the clients of QMP.
-    private func tell(_ event: MachineEvent) {
-        guard
-            let event = QMPEvent(event, endedByClient: isEndedByClient, time: WallClock.microseconds())
-        else { return }
-        qmpServers.forEach { server in
-            server.forEach { $0.tell(event) }
+    ///
+    /// - Returns: what they were told.
+    @discardableResult private func tell(_ happening: MachineEvent) -> QMPEvent? {
+        let event = QMPEvent(happening, endedByClient: isEndedByClient, time: WallClock.microseconds())
+        if let event {
+            qmpServers.forEach { server in
+                server.forEach { $0.tell(event) }
+            }
         }
+        return event
     }
 
     private func tellSizes(of id: String) {
         guard let size = sizeChanges.next(id) else { return }
         tell(.memoryDeviceSizeChanged(id: id, size: size))
+        log.write(LogEntry(plugged: size, requested: requestedSizes[id] ?? 0, of: id))
         loop.schedule(afterMilliseconds: SizeChanges.interval) { [unowned self] in tellSizes(of: id) }
     }
 
-    private func consequence(of violation: MemoryViolation) -> String? {
-        let device = request.machine.memoryDevices.first { $0.id == violation.device }
-        return switch device?.onViolation {
-        case .reset: "the machine is reset"
-        case .exit: nil
-        case .stop, nil: "the guest is paused, and tries again after 'cont'"
-        }
-    }
-
-    private func receive(_ event: MachineEvent) {
-        if case .memoryDeviceSizeChanged(let id, _) = event { return tellSizes(of: id) }
-        if case .ended = event {
+    private func receive(_ happening: MachineEvent) {
+        switch happening {
+        case .memoryDeviceSizeChanged(let id, _): return tellSizes(of: id)
+        case .memoryDeviceSizeRequested(let id, let size): requestedSizes[id] = size
+        case .ended(let end):
             // The last sizes come before the end.
             for device in request.machine.memoryDevices { tellSizes(of: device.id) }
+            status = end.exitStatus
+            loop.stop()
+        default: break
         }
-        tell(event)
-        switch event {
-        case .memoryDeviceSizeChanged, .resumed, .paused, .reset, .powerButtonPressed: break
-        case .warning(let text): messages.write("warning: \(text)")
-        case .resizeStalled(let id, let diagnosis): messages.write("\(id): \(diagnosis.explanation)")
-        case .hostMemoryError(let region, let address):
-            messages.write(
-                "warning: \(region): the host's memory behind guest address 0x\(String(address, radix: 16)) is broken"
-                    + " (a hardware error): what it held is lost")
-        case .guestFailed(let reason):
-            messages.write(
-                "the guest can't go on, and is paused: \(reason)\n'swiftlet doctor' says what this host can run")
-        case .violation(let violation):
-            // What ends the process is said when it does.
-            if let consequence = consequence(of: violation) {
-                messages.write("violation: \(violation); \(consequence)")
-            }
-        case .memoryUnavailable(let reason):
-            messages.write("the guest is paused, and tries again after 'cont': \(reason)")
-        case .ended(.violation(let violation)):
-            printError("violation: \(violation); the machine ends")
-            status = 1
-            loop.stop()
-        case .ended(.failed(let reason)):
-            printError(reason)
-            status = 1
-            loop.stop()
-        case .ended: loop.stop()
+        let event = tell(happening)
+        if let entry = LogEntry(happening, event: event, machine: request.machine) {
+            log.write(entry)
+        }
+    }
+}
+
+extension MachineEnd {
+    /// The status that the process ends with.
+    fileprivate var exitStatus: CInt {
+        switch self {
+        case .powerOff, .reboot, .stopped: 0
+        case .violation, .failed: 1
         }
     }
 }

@@ -18,13 +18,13 @@ let request: LaunchRequest
 do {
     request = try LaunchRequest(arguments: arguments)
 } catch {
-    printError("\(error)")
+    [LogDestination.standardError].writeNow(LogEntry(.error, "\(error)"), machine: "")
     exit(64)
 }
 
 do {
     exit(try VMMProcess(request).run())
 } catch {
-    printError("\(error)")
+    request.logs.writeNow(LogEntry(.error, "\(error)"), machine: request.machine.name)
     exit(1)
 }

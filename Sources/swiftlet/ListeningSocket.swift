@@ -11,7 +11,8 @@ struct ListeningSocket {
     init(at path: String, option: String) throws {
         do {
             let socket = try UnixSocket.listen(at: FilePath(path)).release()
-            listener = LaunchRequest.Place(descriptor: socket.rawValue, path: path)
+            // Others find it by this, wherever they are.
+            listener = LaunchRequest.Place(descriptor: socket.rawValue, path: FilePath(path).fromRoot.string)
         } catch {
             throw Refusal("\(option) unix:\(path): \(Self.explanation(of: error.errno, at: FilePath(path)))")
         }

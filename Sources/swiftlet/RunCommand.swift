@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import Host
+import RunDirectory
 import SystemPackage
 
 /// `swiftlet run`: everything is checked and opened here, then the process becomes `swiftlet-vmm`.
@@ -18,6 +19,11 @@ struct RunCommand: ParsableCommand {
                       --monitor unix:vm.sock
                   Memory that can grow to 8G, and a monitor that changes it:
                   qom-set vm0 requested-size 4G
+              swiftlet run --name web --detach --virtio-mem id=vm0,size=8G
+                  A machine in the background, for 'swiftlet console web',
+                  'swiftlet resize web vm0 2G' and 'swiftlet stop web'.
+              swiftlet run --config web.yaml --memory 2G
+                  The machine that a file describes, with other boot memory.
               swiftlet run --memory size=1G,backend=memfd,prealloc=on \\
                       --virtio-mem id=vm0,size=8G,backend=file,path=/var/tmp
                   Boot memory that is populated, and more of it on a disk.
@@ -41,6 +47,15 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            """
+            A file with these options, by their names, in YAML or JSON, as 'swiftlet config' prints it. What is given \
+            beside it counts instead.
+            """, valueName: "path"),
+        completion: .file())
+    var config: String?
+
+    @Option(
+        help: ArgumentHelp(
             "The guest's kernel: a bzImage, or an ELF vmlinux. (default: the guest that GuestImages/build made)",
             valueName: "path"),
         completion: .file())
@@ -53,10 +68,17 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var machine: MachineOptions
 
+    @Flag(help: "Start it in the background, once it runs; needs --name.")
+    var detach = false
+
     @Option(
-        help: ArgumentHelp("Where the serial port leads: stdio, pty, null or file:PATH.", valueName: "channel"),
-        completion: .list(["stdio", "pty", "null", "file:"]))
-    var serial = "stdio"
+        help: ArgumentHelp(
+            """
+            Where the serial port leads: stdio, pty, null, file:PATH or unix:PATH. (default: stdio, or with --detach \
+            a socket for 'swiftlet console')
+            """, valueName: "channel"),
+        completion: .list(["stdio", "pty", "null", "file:", "unix:"]))
+    var serial: String?
 
     @Option(
         help: ArgumentHelp("Where the monitor listens: stdio, unix:PATH or none.", valueName: "channel"),
@@ -67,6 +89,8 @@ struct RunCommand: ParsableCommand {
         help: ArgumentHelp("Where clients of QMP connect: unix:PATH. May be repeated.", valueName: "channel"),
         completion: .list(["unix:"]))
     var qmp: [String] = []
+
+    @OptionGroup var log: LogOptions
 
     private static var defaultCommandLine: String {
         list(KernelCommandLine.defaults.map { ($0.text, $0.explanation) })
@@ -96,10 +120,20 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
+        guard let config else { return try start() }
+        // Behind the program's name and 'run'.
+        let given = Array(CommandLine.arguments.dropFirst(2))
+        try Self.reading(config, beside: given).start()
+    }
+
+    private func start() throws {
         let machine = try machine.machine()
-        let serialOption = try SerialOption(optionText: serial)
+        let directory = self.machine.name.map { RunDirectory(name: $0) }
+        let serialOption = try serialOption(directory)
         let monitorOption = try MonitorOption(optionText: monitor)
         let qmpOptions = try qmp.map { try SocketPath(qmpOptionText: $0) }
+        try log.check()
+        try checkDetaching(serial: serialOption, monitor: monitorOption)
         try machine.validated(physicalAddressBits: HostProcessor().physicalAddressBits ?? 52)
         machine.warnings.forEach { complain("warning: \($0)") }
 
@@ -111,18 +145,51 @@ struct RunCommand: ParsableCommand {
         deferTermination()
         let memory = try MemoryFiles(opening: machine)
         let serial = try SerialEnd(opening: serialOption, apartFrom: files.sources)
-        let places = try RunPlaces(name: self.machine.name, monitor: monitorOption, qmp: qmpOptions)
+        let logFile = try log.openFile(apartFrom: files.sources)
+        let places = try RunPlaces(
+            in: directory, configuration: machineFile(files.sources).json.text, serial: serialOption,
+            monitor: monitorOption, qmp: qmpOptions)
+        let logs = try places.removedUnless {
+            try log.destinations(file: logFile, runLog: places.log, isDetached: detach)
+        }
 
         let request = LaunchRequest(
-            machine: memory.machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk, serial: serial.channel,
-            monitor: places.monitor, qmp: places.qmp.map(\.listener), runDirectory: places.runDirectory)
+            machine: memory.machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk,
+            serial: serial?.channel ?? places.serialChannel, monitor: places.monitor,
+            qmp: places.qmp.map(\.listener), runDirectory: places.runDirectory, logs: logs)
         if let problem = KVMDevice.warning(on: HostProcessor()) {
             complain("warning: \(problem)")
         }
-        let error = vmm.become(
-            request,
-            keeping: files.descriptors + memory.descriptors + serial.descriptors + places.descriptors)
-        places.remove()
-        throw error
+        let descriptors =
+            files.descriptors + memory.descriptors + (serial?.descriptors ?? []) + places.descriptors
+            + (logFile.map { [$0] } ?? [])
+        guard detach, let directory, let runLog = places.log else {
+            let error = vmm.become(request, keeping: descriptors)
+            places.remove()
+            throw error
+        }
+        let process = try DetachedStart(vmm: vmm, directory: directory).perform(
+            request, places: places, keeping: descriptors, log: runLog)
+        print("\(directory.name) runs, as process \(process)")
+    }
+
+    private func serialOption(_ directory: RunDirectory?) throws -> SerialOption {
+        if let serial { return try SerialOption(optionText: serial) }
+        guard detach, let directory else { return .stdio }
+        return .unix(path: directory.consoleSocket.string)
+    }
+
+    /// - Throws: `ConfigurationError` for what a machine in the background can't have.
+    private func checkDetaching(serial: SerialOption, monitor: MonitorOption) throws {
+        guard detach else { return }
+        guard machine.name != nil else {
+            throw ConfigurationError("--detach", "give the machine a name, by which it is found: --name NAME")
+        }
+        guard serial != .stdio else {
+            throw ConfigurationError("--serial stdio", "a machine in the background has no terminal (--detach)")
+        }
+        guard monitor != .stdio else {
+            throw ConfigurationError("--monitor stdio", "a machine in the background has no terminal (--detach)")
+        }
     }
 }

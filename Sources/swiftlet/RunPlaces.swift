@@ -3,23 +3,34 @@ import Host
 import RunDirectory
 import SystemPackage
 
-/// What a machine has in the file system while it runs: the run directory of its name, and its sockets.
+/// What a machine has in the file system while it runs: the run directory of its name with its log, and its sockets.
 struct RunPlaces {
     private(set) var monitor: LaunchRequest.Monitor
     private(set) var qmp: [ListeningSocket] = []
+    /// Where the serial port can be reached, if by a socket.
+    private(set) var serial: ListeningSocket?
     /// With the file that holds it.
     private(set) var runDirectory: LaunchRequest.Place?
+    /// The log in the run directory.
+    private(set) var log: FileDescriptor?
     private var monitorSocket: ListeningSocket?
 
     /// Makes all of them, or leaves none behind.
     ///
-    /// - Parameter name: nil for a machine that has none, and so no run directory.
+    /// - Parameters:
+    ///   - directory: nil for a machine that has no name.
+    ///   - configuration: what the run directory shall hold of it.
     /// - Throws: `Refusal` for what can't be made.
-    init(name: String?, monitor option: MonitorOption, qmp paths: [SocketPath]) throws {
+    init(
+        in directory: RunDirectory?, configuration: [UInt8], serial option: SerialOption,
+        monitor monitorOption: MonitorOption,
+        qmp paths: [SocketPath]
+    ) throws {
         monitor = .none
         do {
-            if let name { try claim(RunDirectory(name: name)) }
-            switch option {
+            if let directory { try claim(directory, configuration) }
+            if case .unix(let path) = option { serial = try ListeningSocket(at: path, option: "--serial") }
+            switch monitorOption {
             case .none: break
             case .stdio: monitor = .stdio
             case .unix(let path):
@@ -35,10 +46,10 @@ struct RunPlaces {
         }
     }
 
-    private mutating func claim(_ directory: RunDirectory) throws {
-        guard directory.qmpSocket.string.utf8.count <= SocketPath.maximumLength else {
+    private mutating func claim(_ directory: RunDirectory, _ configuration: [UInt8]) throws {
+        guard directory.consoleSocket.string.utf8.count <= SocketPath.maximumLength else {
             throw Refusal(
-                "--name \(directory.name): the name is too long: the socket \(directory.qmpSocket) has more than"
+                "--name \(directory.name): the name is too long: the socket \(directory.consoleSocket) has more than"
                     + " \(SocketPath.maximumLength) bytes")
         }
         do {
@@ -48,18 +59,49 @@ struct RunPlaces {
             throw Refusal("--name \(directory.name): \(error)")
         }
         qmp.append(try ListeningSocket(at: directory.qmpSocket.string, option: "--name \(directory.name): --qmp"))
+        do {
+            log = try Self.makeFile(directory.logFile, options: .append).release()
+            let file = try Self.makeFile(directory.configurationFile)
+            try file.descriptor.writeAll(configuration)
+            withExtendedLifetime(file) {}
+        } catch {
+            throw Refusal("--name \(directory.name): the run directory can't be written: \(error)")
+        }
     }
+
+    private static func makeFile(
+        _ path: FilePath, options: FileDescriptor.OpenOptions = []
+    ) throws -> OwnedFileDescriptor {
+        try OwnedFileDescriptor(
+            opening: path, .writeOnly, options: options.union([.create, .truncate]), permissions: .ownerReadWrite)
+    }
+
+    private var sockets: [ListeningSocket] { qmp + [monitorSocket, serial].compactMap(\.self) }
+
+    /// Where the serial port leads that has no end of its own.
+    var serialChannel: LaunchRequest.Serial { serial.map { .listener($0.listener) } ?? .null }
 
     /// What goes along to the process that holds the guest.
     var descriptors: [FileDescriptor] {
-        let sockets = qmp + (monitorSocket.map { [$0] } ?? [])
-        return sockets.map(\.descriptor) + (runDirectory.map { [FileDescriptor(rawValue: $0.descriptor)] } ?? [])
+        let others = [runDirectory.map { FileDescriptor(rawValue: $0.descriptor) }, log]
+        return sockets.map(\.descriptor) + others.compactMap(\.self)
+    }
+
+    /// Does something, and takes all of it away again where that fails.
+    func removedUnless<Value: ~Copyable, Failure: Error>(
+        _ body: () throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        do {
+            return try body()
+        } catch {
+            remove()
+            throw error
+        }
     }
 
     /// Takes all of it away again, where the process that holds the guest never came to do it.
     func remove() {
-        monitorSocket?.remove()
-        qmp.forEach { $0.remove() }
+        sockets.forEach { $0.remove() }
         runDirectory.map { RunDirectory(at: FilePath($0.path)).remove() }
     }
 }

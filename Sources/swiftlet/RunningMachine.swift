@@ -1,4 +1,6 @@
 import Control
+import Glibc
+import Host
 import JSON
 import QMPProtocol
 import RunDirectory
@@ -52,6 +54,19 @@ struct RunningMachine {
 
     /// Whether its process is gone, or another one has its name.
     var hasEnded: Bool { RunDirectory(name: name).process != process }
+
+    /// Waits for its end.
+    ///
+    /// - Parameter milliseconds: how long.
+    /// - Returns: false where it has not ended in that time.
+    func isGone(within milliseconds: UInt64) -> Bool {
+        let deadline = MonotonicInstant.now().advanced(byMilliseconds: milliseconds)
+        while !hasEnded {
+            guard MonotonicInstant.now() < deadline else { return false }
+            usleep(20_000)
+        }
+        return true
+    }
 
     /// What the monitor answers to a line.
     func monitor(_ line: String) throws -> String {

@@ -2,7 +2,7 @@ import Configuration
 import Host
 import SystemPackage
 
-/// Where a machine's serial port leads, opened.
+/// Where a machine's serial port leads, opened; a socket's end is one of the machine's places.
 struct SerialEnd {
     let channel: LaunchRequest.Serial
 
@@ -16,8 +16,9 @@ struct SerialEnd {
     ///
     /// - Parameter sources: what the guest is made from; none of it may become its log.
     /// - Throws: `Refusal` for a file that can't be written, `SystemCallError` where there is no pseudo-terminal.
-    init(opening option: SerialOption, apartFrom sources: [FilePath]) throws {
+    init?(opening option: SerialOption, apartFrom sources: [FilePath]) throws {
         switch option {
+        case .unix: return nil
         case .stdio:
             channel = .stdio
         case .null:
@@ -29,23 +30,8 @@ struct SerialEnd {
             try FileDescriptor.standardError.writeAll("serial: \(path)\n".utf8)
             channel = .descriptor(terminal.takeMaster().rawValue, name: path)
         case .file(let path):
-            for source in sources where Self.isSameFile(FilePath(path), source) {
-                throw Refusal("--serial file:\(path): the guest boots from this file; give another one")
-            }
-            do {
-                // Whoever empties the file while the guest runs leaves no hole in it.
-                let file = try OwnedFileDescriptor(
-                    opening: FilePath(path), .writeOnly, options: [.create, .append]
-                ).release()
-                channel = .descriptor(file.rawValue, name: path)
-            } catch {
-                throw Refusal("--serial file:\(path): cannot be written: \(error.errno)")
-            }
+            let file = try openForAppending(path, option: "--serial file:\(path)", apartFrom: sources)
+            channel = .descriptor(file.rawValue, name: path)
         }
-    }
-
-    private static func isSameFile(_ path: FilePath, _ other: FilePath) -> Bool {
-        guard let file = try? Stat(path), let otherFile = try? Stat(other) else { return false }
-        return file.deviceID == otherFile.deviceID && file.inode == otherFile.inode
     }
 }

@@ -71,7 +71,7 @@ struct StopCommand: ParsableCommand {
         let patience = try Milliseconds(option: "--timeout", timeout)
         let machine = try RunningMachine(name)
         try machine.execute("system_powerdown")
-        guard waitForEnd(of: machine, milliseconds: patience.count) else {
+        guard machine.isGone(within: patience.count) else {
             throw Refusal(
                 "\(name): the guest has not shut down within \(patience); 'swiftlet kill \(name)' ends it at once")
         }
@@ -104,23 +104,12 @@ struct KillCommand: ParsableCommand {
             _ = RunDirectory.all()
             return
         }
-        guard waitForEnd(of: machine, milliseconds: 10_000) else {
+        guard machine.isGone(within: 10_000) else {
             kill(machine.process, SIGKILL)
             _ = RunDirectory.all()
             return
         }
     }
-}
-
-/// Waits until nobody holds a machine's run directory any more.
-private func waitForEnd(of machine: RunningMachine, milliseconds: UInt64) -> Bool {
-    let directory = RunDirectory(name: machine.name)
-    let deadline = MonotonicInstant.now().advanced(byMilliseconds: milliseconds)
-    while directory.process == machine.process {
-        guard MonotonicInstant.now() < deadline else { return false }
-        usleep(20_000)
-    }
-    return true
 }
 
 extension Milliseconds {

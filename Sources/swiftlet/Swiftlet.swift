@@ -21,8 +21,10 @@ struct Swiftlet: ParsableCommand {
             'swiftlet run --help' explains every option.
             """,
         subcommands: [
-            RunCommand.self, ListCommand.self, InfoCommand.self, ResizeCommand.self, MonitorCommand.self,
-            EventsCommand.self, PauseCommand.self, ResumeCommand.self, ResetCommand.self, StopCommand.self,
+            RunCommand.self, ListCommand.self, InfoCommand.self, ConfigCommand.self, ResizeCommand.self,
+            MonitorCommand.self,
+            ConsoleCommand.self, EventsCommand.self, PauseCommand.self, ResumeCommand.self, ResetCommand.self,
+            StopCommand.self,
             KillCommand.self, DoctorCommand.self,
         ])
 

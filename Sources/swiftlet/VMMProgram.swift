@@ -24,6 +24,16 @@ struct VMMProgram {
         ProcessImage.replace(with: path, arguments: request.arguments(), keeping: descriptors)
     }
 
+    /// Starts it in the background, without a terminal.
+    ///
+    /// - Parameter log: takes what it writes to standard error.
+    /// - Returns: the number of its process.
+    func start(
+        _ request: LaunchRequest, keeping descriptors: [FileDescriptor], log: FileDescriptor
+    ) throws(SystemCallError) -> Int32 {
+        try ProcessImage.startInBackground(path, arguments: request.arguments(), keeping: descriptors, errors: log)
+    }
+
     /// Asks it what this host can do.
     func probe() throws -> ProbeReport {
         let (text, status) = try ProcessImage.output(of: path, arguments: ["--probe"])

@@ -72,8 +72,15 @@ import Testing
             "--memory 1G: anonymous memory can't be shared: use backend=memfd for share=on"
         ),
         (["--numa", "node=0,memory=1G"], "--numa: no node has processor 0"),
-        (["--serial", "tty"], "--serial tty: not one of stdio, pty, null and file:PATH"),
+        (["--serial", "tty"], "--serial tty: not one of stdio, pty, null, file:PATH and unix:PATH"),
         (["--monitor", "tcp:1"], "--monitor tcp:1: not one of stdio, unix:PATH and none"),
+        (["--log-level", "loud"], "--log-level loud: not one of debug, info, warning and error"),
+        (["--log-format", "plain"], "--log-format plain: not one of text and json"),
+        (["--detach"], "--detach: give the machine a name, by which it is found: --name NAME"),
+        (
+            ["--detach", "--name", "a", "--monitor", "stdio"],
+            "--monitor stdio: a machine in the background has no terminal (--detach)"
+        ),
         (["--on-reboot", "halt"], "--on-reboot halt: not one of reset and exit"),
         (["--name", ""], "--name: a name has 1 to 255 bytes and no control characters"),
     ]

@@ -1,4 +1,5 @@
 import Configuration
+import Control
 import Foundation
 import Testing
 
@@ -42,14 +43,14 @@ struct RunTests {
         #expect(request.kernel.layout.entry == 0x100_0000)
         #expect(request.initialRAMDisk?.size == 5000)
         guard case .descriptor(let serial, "console.log") = request.serial,
-            case .listener(let listener) = request.monitor, listener.path == "mon.sock"
+            case .listener(let listener) = request.monitor, listener.path == installation.directory + "/mon.sock"
         else {
             Issue.record("\(request.serial), \(request.monitor)")
             return
         }
         // What was opened, and nothing else, goes along.
         let descriptors = outcome.descriptors
-        #expect(descriptors.count == 6)
+        #expect(descriptors.count == 7)
         #expect(descriptors["\(request.kernel.descriptor)"] == kernel)
         #expect(descriptors["\(request.initialRAMDisk?.descriptor ?? -1)"] == initrd)
         #expect(descriptors["\(serial)"] == installation.directory + "/console.log")
@@ -61,6 +62,45 @@ struct RunTests {
         #expect(descriptors["\(request.runDirectory?.descriptor ?? -1)"] == directory + "/pid")
         #expect(request.qmp.map(\.path) == [directory + "/qmp"])
         #expect(descriptors["\(request.qmp.first?.descriptor ?? -1)"]?.hasPrefix("socket:") == true)
+        // It logs there, too, and more than a person is shown.
+        let log = try #require(request.logs.last)
+        #expect(descriptors["\(log.descriptor)"] == directory + "/log")
+        #expect(
+            request.logs == [.standardError, LogDestination(descriptor: log.descriptor, level: .info, format: .text)])
+    }
+
+    @Test func aFileHasTheOptionsThatAreNotGiven() throws {
+        let kernel = try installation.makeKernel()
+        let text = "kernel: \(kernel)\ncpus: 2\nmemory: 1G\nvirtio-mem:\n  - {id: vm0, size: 1G}\nmonitor: unix:m\n"
+        try installation.write("web.yaml", Array(text.utf8))
+        let outcome = try installation.swiftlet("run", "--config", "web.yaml", "--memory", "2G", "--log-level=debug")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let request = try #require(outcome.request)
+        #expect(request.machine.processors.count == 2)
+        #expect(request.machine.memory == .gibibytes(2))
+        #expect(request.machine.memoryDevices == [MemoryDevice(id: "vm0", size: .gibibytes(1))])
+        #expect(request.logs == [LogDestination(descriptor: 2, level: .debug, format: .text)])
+
+        try installation.write("bad.yaml", Array("cpus: 2\nmemroy: 1G\n".utf8))
+        let bad = try installation.swiftlet("run", "--config=bad.yaml")
+        #expect(bad.status == 64)
+        #expect(
+            bad.errors.hasPrefix("swiftlet: --config bad.yaml: line 2: no option is called \"memroy\"; there are"),
+            "\(bad.errors)")
+        let missing = try installation.swiftlet("run", "--config", "none.yaml")
+        #expect(missing.status == 1)
+        #expect(missing.errors == "swiftlet: --config none.yaml: cannot be read: No such file or directory\n")
+    }
+
+    /// What has a name in a configuration file is what `run` takes.
+    @Test func aFileCanHaveEveryOption() throws {
+        let help = try installation.swiftlet("run", "--help").output
+        let start = try #require(help.range(of: "\nOPTIONS:")?.upperBound)
+        let options = help[start...].split(separator: "\n").compactMap { line -> String? in
+            guard line.hasPrefix("  --") else { return nil }
+            return String(line.dropFirst(4).prefix { $0 != " " })
+        }
+        #expect(Set(options).subtracting(["config"]) == Set(RunOption.all.map(\.name)))
     }
 
     @Test func filesOfMemoryAreOpenedAndHandedOver() throws {

@@ -223,7 +223,7 @@ import Testing
     @Test(arguments: ["", "tty", "file", "file:", "STDIO"])
     func serialMistakes(text: String) {
         let message = mistake { _ = try SerialOption(optionText: text) }
-        #expect(message == "--serial \(text): not one of stdio, pty, null and file:PATH")
+        #expect(message == "--serial \(text): not one of stdio, pty, null, file:PATH and unix:PATH")
     }
 
     @Test(arguments: ["", "tcp:1", "unix"])

@@ -1,4 +1,4 @@
-import Monitor
+@testable import Console
 import TestSupport
 import Testing
 
@@ -43,13 +43,17 @@ import Testing
 
     @Test func helpNamesEveryKey() {
         #expect(
-            ConsoleEscapes.help == """
+            ConsoleTexts(
+                quitting: "quit", switching: "switch between console and monitor", withoutSession: ""
+            ).help == """
                 Ctrl-A x  quit
                 Ctrl-A c  switch between console and monitor
                 Ctrl-A h  this help
                 Ctrl-A Ctrl-A  send Ctrl-A
 
                 """)
+        let withoutSession = ConsoleTexts(quitting: "leave", switching: nil, withoutSession: "").help
+        #expect(withoutSession.hasPrefix("Ctrl-A x  leave\nCtrl-A h  this help\n"))
     }
 
     /// Bytes mean the same however a terminal cuts them.

@@ -25,7 +25,7 @@ struct QMPFixture {
         ])
 
     func session(isReady: Bool = true) -> QMPSession<FakeMachine> {
-        var session = QMPSession(executor: QMPExecutor(machine: machine, configuration: configuration))
+        var session = QMPSession(executor: QMPExecutor(machine: machine, configuration: configuration, serial: .null))
         if isReady { _ = session.receive(Array(#"{"execute": "qmp_capabilities"}"#.utf8)) }
         return session
     }

@@ -3,27 +3,6 @@ import Testing
 
 /// Machines that have a name, and the commands that find them by it.
 @Suite(.serialized, .needsKVMHost) struct NamedMachineTests {
-    /// Runs `swiftlet` to its end, with run directories of its own.
-    private struct CommandLine {
-        let directory: TemporaryDirectory
-
-        var environment: [String: String] { ["XDG_RUNTIME_DIR": directory.path] }
-
-        @discardableResult func callAsFunction(
-            _ arguments: String..., status: Int32 = 0
-        ) throws -> (output: String, errors: String) {
-            let process = try SwiftletProcess(arguments, environment: environment)
-            let ended = try process.waitUntilEnded(within: .seconds(120))
-            try #require(ended == .exited(status), "\(arguments): \(process.transcript)")
-            return (process.output.text, process.errors.text)
-        }
-
-        func start(_ name: String, _ arguments: [String]) throws -> SwiftletProcess {
-            try SwiftletProcess(
-                ["run", "--name", name] + GuestKernel.debian12().arguments + arguments, environment: environment)
-        }
-    }
-
     private static let devices = [
         "--memory", "256M", "--cmdline", "init_on_alloc=0", "--virtio-mem", "id=vm0,size=1G",
         "--virtio-mem", "id=vm1,size=1G",

@@ -67,7 +67,9 @@ def all_parts():
     guests(
         "console", "console, monitor and refusals", "EndToEnd.ConsoleTests", "EndToEnd.MonitorTests",
         "EndToEnd.RefusalTests", "EndToEnd.DoctorTests", seconds=70)
-    guests("named-machines", "machines driven by their names", "EndToEnd.NamedMachineTests", seconds=90)
+    guests(
+        "named-machines", "machines driven by their names", "EndToEnd.NamedMachineTests", "EndToEnd.DetachedMachineTests",
+        seconds=130)
     guests("many-devices", "64 devices", "EndToEnd.ManyDevicesTests", seconds=60)
     guests(
         "resizing", "block sizes, online policies, holes, and sizes that change all the time", "EndToEnd.BlockSizeTests",

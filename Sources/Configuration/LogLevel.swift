@@ -1,0 +1,20 @@
+/// How much a log's line matters.
+public enum LogLevel: String, Sendable, CaseIterable, Comparable {
+    case debug
+    case info
+    /// Somebody should look at it some time.
+    case warning
+    /// The guest, or the machine, can't go on.
+    case error
+
+    public static func < (first: Self, second: Self) -> Bool { first.rank < second.rank }
+
+    private var rank: Int {
+        switch self {
+        case .debug: 0
+        case .info: 1
+        case .warning: 2
+        case .error: 3
+        }
+    }
+}

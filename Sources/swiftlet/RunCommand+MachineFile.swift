@@ -1,0 +1,82 @@
+import Configuration
+import Control
+import Host
+import SystemPackage
+import YAML
+
+extension RunCommand {
+    /// What a file says, and what was given on the command line beside it, which counts.
+    ///
+    /// - Throws: `ConfigurationError` with the line where the file is wrong, `Refusal` where it can't be read.
+    static func reading(_ path: String, beside given: [String]) throws -> RunCommand {
+        let text = try contents(path)
+        let file: MachineFile
+        do {
+            file = try MachineFile(parsing: text)
+        } catch {
+            throw ConfigurationError("--config \(path)", "\(error)")
+        }
+        var own = given
+        if let index = own.firstIndex(where: { $0 == "--config" || $0.hasPrefix("--config=") }) {
+            own.removeSubrange(index...(own[index] == "--config" ? index + 1 : index))
+        }
+        return try parse(file.arguments(beside: own) + own)
+    }
+
+    private static func contents(_ path: String) throws -> [UInt8] {
+        let file = try RegularFile(opening: FilePath(path), option: "--config")
+        defer { try? file.descriptor.close() }
+        let limit: UInt64 = .mebibytes(1)
+        guard file.size <= limit else {
+            throw Refusal("--config \(path): the file has more than \(ByteSize(limit))")
+        }
+        guard case .bytes(let text) = try ByteStream.read(file.descriptor, limit: Int(file.size)) else { return [] }
+        return text
+    }
+
+    /// The machine as a file that makes it again, from any directory.
+    ///
+    /// - Parameter sources: the kernel and, where there is one, the initial RAM disk.
+    func machineFile(_ sources: [FilePath]) -> MachineFile {
+        var entries: [MachineFile.Entry] = []
+        func add(_ option: String, _ value: String?, unless usual: String? = nil) {
+            if let value, value != usual { entries.append(.init(option, value)) }
+        }
+        func add(_ option: String, if isOn: Bool) {
+            if isOn { entries.append(.init(option, nil)) }
+        }
+        add("name", machine.name)
+        add("kernel", sources.first?.fromRoot.string)
+        add("initrd", sources.dropFirst().first?.fromRoot.string)
+        add("cmdline", machine.cmdline, unless: "")
+        add("no-default-cmdline", if: machine.noDefaultCmdline)
+        add("verbose-boot", if: machine.verboseBoot)
+        add("cpus", machine.cpus)
+        add("memory", machine.memory.map { fromRoot($0, behind: "path=") })
+        machine.numa.forEach { add("numa", $0) }
+        machine.virtioMem.forEach { add("virtio-mem", fromRoot($0, behind: "path=")) }
+        add("on-reboot", machine.onReboot, unless: RebootAction.reset.rawValue)
+        add(
+            "resize-stall", machine.resizeStall, unless: "\(Milliseconds(MachineConfiguration.defaultResizeStall))")
+        add("serial", serial.map { fromRoot(fromRoot($0, behind: "file:"), behind: "unix:") })
+        add("monitor", fromRoot(monitor, behind: "unix:"), unless: "none")
+        qmp.forEach { add("qmp", fromRoot($0, behind: "unix:")) }
+        add("log-level", log.logLevel)
+        add("log-format", log.logFormat)
+        add("log-file", log.logFile.map { FilePath($0).fromRoot.string })
+        add("detach", if: detach)
+        return MachineFile(entries)
+    }
+
+    /// A text whose path, behind a word that begins it or follows a comma, is from the root.
+    private func fromRoot(_ text: String, behind word: String) -> String {
+        let start: String.Index?
+        if text.hasPrefix(word) {
+            start = text.index(text.startIndex, offsetBy: word.count)
+        } else {
+            start = text.firstRange(of: ",\(word)")?.upperBound
+        }
+        guard let start else { return text }
+        return text[..<start] + FilePath(String(text[start...])).fromRoot.string
+    }
+}
