@@ -76,7 +76,7 @@ let package = Package(
         layer("QMPProtocol", ["JSON", "Host", system]),
         .target(
             name: "QMP",
-            dependencies: ["QMPProtocol", "Monitor", "Machine", "VirtioMem", "Configuration", "JSON"],
+            dependencies: ["QMPProtocol", "Monitor", "Machine", "VirtioMem", "Configuration", "JSON", "Host"],
             resources: [.embedInCode("schema.json")], swiftSettings: strict),
         .executableTarget(
             name: "swiftlet-vmm",

@@ -22,6 +22,7 @@ public final class ElasticRegion {
     let budget: MappingBudget
     weak var slots: (any MemorySlots)?
     var map: BlockMap
+    private var totalPluggedBlocks: UInt64 = 0
     var slotTable: RegionSlots
     /// Unplugged blocks whose memory the host would not take back yet.
     var undiscarded: [Range<Int>] = []
@@ -98,6 +99,12 @@ public final class ElasticRegion {
     /// Bytes of plugged blocks.
     public var pluggedSize: UInt64 { UInt64(map.plugged) * blockSize }
 
+    /// Bytes that were ever plugged.
+    public var totalPluggedSize: UInt64 { totalPluggedBlocks &* blockSize }
+
+    /// Bytes that were ever unplugged.
+    public var totalUnpluggedSize: UInt64 { totalPluggedSize &- pluggedSize }
+
     /// Blocks in the whole region.
     public var blockCount: Int { map.count }
 
@@ -134,6 +141,7 @@ public final class ElasticRegion {
             }
         }
         map.set(blocks, true)
+        totalPluggedBlocks &+= UInt64(blocks.count)
         slotTable.plugged(bytes(of: blocks))
     }
 

@@ -22,6 +22,11 @@ public struct MonotonicInstant: Sendable, Comparable {
         later <= self ? 0 : (later.nanoseconds - nanoseconds + 999_999) / 1_000_000
     }
 
+    /// Nanoseconds until a later point; 0 for an earlier one.
+    public func nanoseconds(until later: MonotonicInstant) -> UInt64 {
+        later <= self ? 0 : later.nanoseconds - nanoseconds
+    }
+
     public static func < (left: MonotonicInstant, right: MonotonicInstant) -> Bool {
         left.nanoseconds < right.nanoseconds
     }

@@ -152,6 +152,11 @@ public final class Machine: Sendable {
         try call { core in core.processorThreads }
     }
 
+    /// What the machine has counted so far.
+    public func metrics() throws(MachineError) -> MachineMetrics {
+        try call { core in core.metrics }
+    }
+
     /// Whether the vCPUs run.
     public func state() throws(MachineError) -> MachineState {
         try call { core in core.state }

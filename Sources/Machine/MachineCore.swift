@@ -33,6 +33,8 @@ final class MachineCore {
     /// Host addresses of broken pages that were told since the last reset: each is told once.
     private var brokenPages: Set<UInt64> = []
 
+    private var resets: UInt64 = 0
+
     /// Tells reports of the present virtual machine from those of former ones.
     private var incarnation = 0
 
@@ -132,6 +134,7 @@ final class MachineCore {
         }
         state = .paused
         brokenPages = []
+        resets += 1
         events(.reset(byGuest: byGuest))
         if runs {
             run()
@@ -155,6 +158,12 @@ final class MachineCore {
     func memoryDevice(_ id: String) throws(MachineError) -> MemoryDeviceUnit {
         guard let device = hardware.memoryDevices.first(where: { $0.id == id }) else { throw .noSuchDevice(id) }
         return device
+    }
+
+    /// What was counted.
+    var metrics: MachineMetrics {
+        MachineMetrics(
+            exits: hardware.exits.map(\.values), resets: resets, devices: hardware.memoryDevices.map(\.metrics))
     }
 
     /// Numbers of the vCPUs' threads on the host; empty where the machine has ended.
@@ -246,6 +255,7 @@ final class MachineCore {
 
     private func act(on violation: MemoryViolation) {
         state = .violation
+        try? memoryDevice(violation.device).noteViolation()
         events(.violation(violation))
         switch hardware.configuration.memoryDevices.first(where: { $0.id == violation.device })?.onViolation {
         case .reset: restart(byGuest: true)

@@ -20,6 +20,8 @@ final class MachineHardware {
     let powerButton: EventDescriptor
     /// What vCPUs reach by port and memory-mapped I/O.
     let bus: PlatformBus
+    /// By vCPU.
+    let exits: [ExitCounters]
 
     init(
         _ configuration: MachineConfiguration, serial channel: SerialChannel, loop: EventLoop,
@@ -45,6 +47,7 @@ final class MachineHardware {
             return try MachineLayout(configuration, physicalAddressBits: supported.physicalAddressBits)
         }
         self.layout = layout
+        exits = (0..<configuration.processors.count).map { _ in ExitCounters() }
         bootMemory = try MachineMemory.makeBootMemory(configuration, layout, isCancelled: isCancelled)
         (serial, powerButton) = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             (try SerialUnit(channel, loop: loop, events: events), try EventDescriptor())

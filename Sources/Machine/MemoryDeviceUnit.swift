@@ -28,6 +28,11 @@ final class MemoryDeviceUnit {
     private var watchTimer: (token: EventLoop.Token, time: UInt64)?
     private var driver = DriverState.absent
     private var isPaused = true
+    private var requestTime = MemoryDeviceMetrics.noRequests
+    private var resizeTime = MemoryDeviceMetrics.noResizes
+    /// When a size was requested that the guest does not have yet.
+    private var resizeStart: MonotonicInstant?
+    private var violations: UInt64 = 0
     /// What the watch's times count from.
     private let epoch = MonotonicInstant.now()
 
@@ -81,7 +86,10 @@ final class MemoryDeviceUnit {
         for (index, event) in queues.events.enumerated() {
             _ = try loop.add(event.descriptor, .readable) { [unowned self] _ in
                 event.drain()
-                transport.processQueue(index) == nil ? update() : driverChanged()
+                let begin = MonotonicInstant.now()
+                let problem = transport.processQueue(index)
+                requestTime.note(nanoseconds: begin.nanoseconds(until: .now()))
+                problem == nil ? update() : driverChanged()
             }
         }
     }
@@ -98,6 +106,8 @@ final class MemoryDeviceUnit {
         // Also for the size that it is already: the driver tries again what it gave up.
         transport.configurationChanged()
         restartWatch()
+        resizeStart = .now()
+        noteResize(plugged: announcedSize, requested: size)
         events(.memoryDeviceSizeRequested(id: id, size: size))
     }
 
@@ -142,6 +152,26 @@ extension MemoryDeviceUnit {
         }
         return MemoryDeviceDetails(
             status: status, diagnosis: diagnosis, undiscardedSize: undiscardedSize, discardFailure: failure)
+    }
+
+    var metrics: MemoryDeviceMetrics {
+        let status = status
+        return transport.withDevice { [requestTime, resizeTime, violations] device in
+            MemoryDeviceMetrics(
+                status: status, activity: device.activity, pluggedBytes: device.region.totalPluggedSize,
+                unpluggedBytes: device.region.totalUnpluggedSize, requestTime: requestTime, resizeTime: resizeTime,
+                violations: violations)
+        }
+    }
+
+    /// Takes note that the guest touched unplugged memory.
+    func noteViolation() { violations &+= 1 }
+
+    /// Takes note of the end of a resize.
+    private func noteResize(plugged: UInt64, requested: UInt64) {
+        guard plugged == requested, let start = resizeStart else { return }
+        resizeStart = nil
+        resizeTime.note(nanoseconds: start.nanoseconds(until: .now()))
     }
 
     private var diagnosis: ResizeDiagnosis {
@@ -194,6 +224,7 @@ extension MemoryDeviceUnit {
     /// Looks at what the driver's requests have changed.
     private func update() {
         let moment = transport.withDevice { Moment($0) }
+        noteResize(plugged: moment.pluggedSize, requested: moment.requestedSize)
         if moment.pluggedSize != announcedSize {
             announcedSize = moment.pluggedSize
             events(.memoryDeviceSizeChanged(id: id, size: moment.pluggedSize))

@@ -50,17 +50,19 @@ final class VCPUThread: Sendable {
     /// Milliseconds that a task may take in the guest: an instruction takes microseconds.
     private static let patience: Int32 = 200
     private let bus: PlatformBus
+    private let exits: ExitCounters
     private let report: @Sendable (Report) -> Void
     private let state = Mutex(State())
     private let parked: EventDescriptor
     private let wake: EventDescriptor
 
     init(
-        index: Int, vcpu: KVMVCPU, bus: PlatformBus, report: @escaping @Sendable (Report) -> Void
+        index: Int, vcpu: KVMVCPU, bus: PlatformBus, exits: ExitCounters, report: @escaping @Sendable (Report) -> Void
     ) throws(SystemCallError) {
         self.index = index
         self.vcpu = vcpu
         self.bus = bus
+        self.exits = exits
         self.report = report
         parked = try EventDescriptor()
         wake = try EventDescriptor()
@@ -192,6 +194,7 @@ final class VCPUThread: Sendable {
     }
 
     private func handle(_ exit: KVMExit) -> Report? {
+        exits.note(exit)
         switch exit {
         case .port(let port, let size, let count, let isWrite):
             return handlePort(port, size: size, count: count, isWrite: isWrite)

@@ -157,7 +157,8 @@ final class VirtualMachine {
                 try vcpu.setSystemRegisters(SystemRegisters(entry))
                 try vcpu.setRegisters(Registers(entry))
             }
-            let runner = try VCPUThread(index: index, vcpu: vcpu, bus: hardware.bus, report: report)
+            let runner = try VCPUThread(
+                index: index, vcpu: vcpu, bus: hardware.bus, exits: hardware.exits[index], report: report)
             threads.append(try runner.start())
             vcpus.append(runner)
         }

@@ -8,6 +8,7 @@ public protocol MachineControl {
     func memoryDevices() throws(MachineError) -> [MemoryDeviceStatus]
     func memoryDeviceDetails() throws(MachineError) -> [MemoryDeviceDetails]
     func memorySlots() throws(MachineError) -> [MemorySlotStatus]
+    func metrics() throws(MachineError) -> MachineMetrics
     func setRequestedSize(_ size: UInt64, of id: String) throws(MachineError)
     func pause() throws(MachineError)
     func resume() throws(MachineError)

@@ -15,6 +15,7 @@ enum QMPCommand: Equatable {
     case queryMemoryDevices
     case queryMemorySizes
     case queryCharacterDevices
+    case queryMetrics
     case listProperties(path: String)
     case getProperty(path: String, property: String)
     case setProperty(path: String, property: String, value: JSONValue)
@@ -51,6 +52,7 @@ enum QMPCommand: Equatable {
         ("query-memory-devices", { _ in .queryMemoryDevices }),
         ("query-memory-size-summary", { _ in .queryMemorySizes }),
         ("query-chardev", { _ in .queryCharacterDevices }),
+        ("x-swiftlet-query-metrics", { _ in .queryMetrics }),
         (
             "qom-list",
             { (arguments) throws(QMPError) in .listProperties(path: try arguments.takeString("path")) }

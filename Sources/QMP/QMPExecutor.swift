@@ -1,4 +1,5 @@
 import Configuration
+import Host
 import JSON
 import Machine
 import Monitor
@@ -72,6 +73,9 @@ public struct QMPExecutor<Control: MachineControl> {
             ]
         case .queryCharacterDevices:
             [["label": "serial0", "filename": .string(serial), "frontend-open": true]]
+        case .queryMetrics:
+            .string(
+                try machine.metrics().text(machine: configuration.name, residentMemory: ResidentMemory.ownSize()))
         default: [:]
         }
     }

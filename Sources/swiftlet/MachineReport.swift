@@ -28,12 +28,12 @@ struct MachineReport {
         }
         bootMemory = try machine.execute("query-memory-size-summary")["base-memory"]?.unsigned ?? 0
         devices = try machine.devices()
-        resident = Self.resident(of: machine.process)
+        resident = ResidentMemory.size(of: machine.process)
     }
 
     private init(unresponsive name: String, process: Int32) {
         (self.name, self.process, status, processors, bootMemory, devices) = (name, process, "unresponsive", 0, 0, [])
-        resident = Self.resident(of: process)
+        resident = ResidentMemory.size(of: process)
     }
 
     /// All machines that have a name and live, by name.
@@ -47,10 +47,6 @@ struct MachineReport {
             // It may have ended meanwhile.
             return directory.process == nil ? nil : MachineReport(unresponsive: directory.name, process: process)
         }
-    }
-
-    private static func resident(of process: Int32) -> UInt64 {
-        KernelText.read(FilePath("/proc/\(process)/status")).flatMap { KernelText.value(of: "VmRSS:", in: $0) } ?? 0
     }
 
     var plugged: UInt64 { devices.reduce(0) { $0 + $1.size } }

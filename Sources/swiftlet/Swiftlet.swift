@@ -21,7 +21,8 @@ struct Swiftlet: ParsableCommand {
             'swiftlet run --help' explains every option.
             """,
         subcommands: [
-            RunCommand.self, ListCommand.self, InfoCommand.self, ConfigCommand.self, ResizeCommand.self,
+            RunCommand.self, ListCommand.self, InfoCommand.self, ConfigCommand.self, MetricsCommand.self,
+            ResizeCommand.self,
             MonitorCommand.self,
             ConsoleCommand.self, EventsCommand.self, PauseCommand.self, ResumeCommand.self, ResetCommand.self,
             StopCommand.self,

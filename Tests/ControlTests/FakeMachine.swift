@@ -13,6 +13,7 @@ final class FakeMachine: MachineControl {
         var devices: [MemoryDeviceStatus] = []
         var slots: [MemorySlotStatus] = []
         var details: [MemoryDeviceDetails] = []
+        var metrics = MachineMetrics()
     }
 
     private let held = Mutex(State())
@@ -36,6 +37,15 @@ final class FakeMachine: MachineControl {
     /// What every call fails with from now on.
     func fail(with error: MachineError) {
         held.withLock { $0.failure = error }
+    }
+
+    func set(_ metrics: MachineMetrics) {
+        held.withLock { $0.metrics = metrics }
+    }
+
+    func metrics() throws(MachineError) -> MachineMetrics {
+        try note("metrics")
+        return held.withLock { $0.metrics }
     }
 
     func set(_ state: MachineState) {

@@ -31,6 +31,8 @@ import Testing
             try #require(info.contains("\"plugged\": 1073741824, \"requested\": 1073741824"), "\(info)")
             try #require(try swiftlet("monitor", "web", "qom-get", "vm1", "size").output == "536870912\n")
 
+            try requireMetrics(try swiftlet("metrics", "web").output)
+
             let wrong = try swiftlet("resize", "web", "vm0", "3M", status: 1).errors
             try #require(wrong.contains("requested size 3M") || wrong.contains("block size"), "\(wrong)")
             try swiftlet("pause", "web")
@@ -55,6 +57,26 @@ import Testing
             try #require(try swiftlet("info", "web", status: 1).errors.contains("no machine called 'web' runs"))
             try #require(access(swiftlet.directory.file("swiftlet/web"), F_OK) != 0, "the directory is left")
         }
+    }
+
+    /// After a GiB was plugged, in two devices.
+    private func requireMetrics(_ text: String) throws {
+        let samples = text.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        func value(_ name: String, _ labels: String = "") throws -> Double {
+            let beginning = "swiftlet_\(name){machine=\"web\"\(labels)} "
+            let sample = try #require(samples.first { $0.hasPrefix(beginning) }, "\(beginning) is not in \(text)")
+            return try #require(Double(sample.dropFirst(beginning.count)))
+        }
+        try #require(try value("memory_device_plugged_bytes_total", ",device=\"vm0\"") == 512 * 1024 * 1024)
+        let requests = try value(
+            "memory_device_requests_total", ",device=\"vm0\",type=\"plug\",response=\"ack\"")
+        try #require(requests > 0)
+        try #require(try value("memory_device_request_seconds_count", ",device=\"vm0\"") >= requests)
+        try #require(try value("memory_device_request_seconds_sum", ",device=\"vm0\"") > 0)
+        try #require(try value("memory_device_resize_seconds_count", ",device=\"vm1\"") == 1)
+        try #require(try value("memory_device_violations_total", ",device=\"vm1\"") == 0)
+        try #require(try value("vcpu_exits_total", ",vcpu=\"0\",reason=\"mmio\"") > 0)
+        try #require(try value("resets_total") == 0)
     }
 
     @Test func aNameOutlivesNoMachine() throws {
