@@ -30,7 +30,7 @@ public final class Machine: Sendable {
         }
     }
 
-    /// Builds a machine, with its kernel loaded, paused.
+    /// Builds a machine, paused. Its kernel is loaded when it is to run.
     ///
     /// - Parameters:
     ///   - serial: what the guest's serial port is connected to.
@@ -96,8 +96,11 @@ public final class Machine: Sendable {
     }
 
     /// Lets the vCPUs run.
+    ///
+    /// - Throws: `MachineError.boot` where it is the first time, or the first after a reset, and the kernel can't be
+    ///   loaded.
     public func resume() throws(MachineError) {
-        try call { core in core.resume() }
+        try call { (core) throws(MachineError) in try core.resume() }
     }
 
     /// Takes the vCPUs out of the guest, until `resume()`.

@@ -38,7 +38,7 @@ final class MachineCore {
     /// Tells reports of the present virtual machine from those of former ones.
     private var incarnation = 0
 
-    /// Builds the machine, paused at the kernel's entry.
+    /// Builds the machine, paused before its kernel's entry.
     init(
         _ configuration: MachineConfiguration, boot: BootSource, serial: SerialChannel, mailbox: Mailbox<Message>,
         isCancelled: () -> Bool, events: @escaping @Sendable (MachineEvent) -> Void
@@ -80,7 +80,11 @@ final class MachineCore {
     // MARK: Requests
 
     /// Lets the vCPUs run. A guest that could not go on tries the same instruction again.
-    func resume() {
+    ///
+    /// - Throws: `MachineError` where the kernel can't be loaded; the machine is as it was.
+    func resume() throws(MachineError) {
+        guard state != .running, let virtualMachine else { return }
+        try virtualMachine.prepare()
         tellingWhetherItRuns { run() }
     }
 
@@ -128,6 +132,9 @@ final class MachineCore {
         do throws(MachineError) {
             try hardware.systemReset()
             try makeVirtualMachine()
+            if runs {
+                try virtualMachine?.prepare()
+            }
         } catch {
             finish(.failed("reset: \(error)"))
             return

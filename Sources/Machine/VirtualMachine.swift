@@ -10,6 +10,9 @@ import Synchronization
 final class VirtualMachine {
     let slots: KVMMemorySlots
     private let vm: KVMVirtualMachine
+    private let memory: GuestMemory
+    /// What is to be loaded before the vCPUs run for the first time.
+    private var pendingBoot: LinuxBoot?
     private var vcpus: [VCPUThread] = []
     private var threads: [Thread] = []
 
@@ -21,7 +24,8 @@ final class VirtualMachine {
     /// IA32_MISC_ENABLE (Intel SDM volume 4): bit 0 enables fast strings.
     private static let miscEnable: UInt32 = 0x1A0
 
-    /// Builds a virtual machine around the hardware, with its kernel loaded; the vCPUs wait to be told to run.
+    /// Builds a virtual machine around the hardware; the vCPUs wait to be told to run. The kernel is loaded then, which
+    /// takes longer than all of this: who only wants to look, or to be answered, does not wait for it.
     ///
     /// - Parameter report: called on vCPU threads.
     init(
@@ -37,21 +41,38 @@ final class VirtualMachine {
             }
             return vm
         }
+        memory = hardware.memory
         slots = KVMMemorySlots(vm: vm, limit: hardware.system.value(of: .memorySlots))
         try connectMemory(of: hardware)
         try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             try connectEvents(of: hardware)
         }
-        let entry = try MachineError.calling(MachineError.boot) { () throws(BootError) in
-            try LinuxBoot(booting: boot, on: hardware).load(into: hardware.memory)
-        }
+        let linux = LinuxBoot(booting: boot, on: hardware)
+        try MachineError.calling(MachineError.boot) { () throws(BootError) in try linux.check() }
+        pendingBoot = linux
         do throws(SystemCallError) {
-            try makeVCPUs(hardware, entry: entry, report: report)
+            try makeVCPUs(hardware, report: report)
         } catch {
             // Those that run already would keep the virtual machine alive.
             destroy()
             throw .host(error)
         }
+    }
+
+    /// Loads the kernel, and puts the first vCPU to its entry, unless that is done.
+    ///
+    /// - Throws: `MachineError` for files that can't be read, or that the host has no memory for; trying again is safe.
+    func prepare() throws(MachineError) {
+        guard let boot = pendingBoot else { return }
+        let entry = try MachineError.calling(MachineError.boot) { () throws(BootError) in
+            try boot.load(into: memory)
+        }
+        // The others wait for it to start them.
+        try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+            try vcpus[0].vcpu.setSystemRegisters(SystemRegisters(entry))
+            try vcpus[0].vcpu.setRegisters(Registers(entry))
+        }
+        pendingBoot = nil
     }
 
     /// Lets the vCPUs run, from where they are.
@@ -138,7 +159,7 @@ final class VirtualMachine {
     }
 
     private func makeVCPUs(
-        _ hardware: MachineHardware, entry: BootState, report: @escaping @Sendable (VCPUThread.Report) -> Void
+        _ hardware: MachineHardware, report: @escaping @Sendable (VCPUThread.Report) -> Void
     ) throws(SystemCallError) {
         let topology = hardware.configuration.processors
         let layout = ProcessorLayout(sockets: topology.sockets, cores: topology.cores, threads: topology.threads)
@@ -151,11 +172,6 @@ final class VirtualMachine {
             try? vcpu.setModelSpecificRegisters([(Self.mtrrDefaultType, 0x806)])
             if !hardware.supportedCPUID.isAMD {
                 try? vcpu.setModelSpecificRegisters([(Self.miscEnable, 1)])
-            }
-            // The others wait for the first to start them.
-            if index == 0 {
-                try vcpu.setSystemRegisters(SystemRegisters(entry))
-                try vcpu.setRegisters(Registers(entry))
             }
             let runner = try VCPUThread(
                 index: index, vcpu: vcpu, bus: hardware.bus, exits: hardware.exits[index], report: report)

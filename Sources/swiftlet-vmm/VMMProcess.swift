@@ -89,8 +89,20 @@ final class VMMProcess {
         try startMonitor(of: machine)
         try startQMP(of: machine)
         emptySerialFile()
-        try machine.resume()
+        var failure: MachineError?
+        // Clients that wait already are answered first: what a start takes is loading the kernel.
+        loop.schedule(afterMilliseconds: 0) { [unowned self] in
+            do throws(MachineError) {
+                try machine.resume()
+            } catch MachineError.ended {
+                // A client or a signal came before; the last event ends the loop.
+            } catch {
+                failure = error
+                loop.stop()
+            }
+        }
         try loop.run()
+        if let failure { throw failure }
         return status
     }
 

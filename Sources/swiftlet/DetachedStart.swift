@@ -26,7 +26,9 @@ struct DetachedStart {
         // Its descriptors are its own now: where it ends, its sockets have nobody who listens.
         for descriptor in descriptors { try? descriptor.close() }
         guard let connection = try? UnixSocket.connect(to: directory.qmpSocket),
-            try isAnswered(connection.descriptor, until: signals.descriptor)
+            try isAnswered(connection.descriptor, until: signals.descriptor),
+            // The greeting comes when the machine is there, the next answer when its kernel is loaded, too.
+            (try? RunningMachine(directory, process: process).execute("query-status")) != nil
         else {
             kill(process, SIGTERM)
             let status = ProcessImage.wait(for: process)
@@ -36,7 +38,7 @@ struct DetachedStart {
         return process
     }
 
-    /// Waits for the greeting, which comes when the machine is there and runs; false where its process ends instead, or
+    /// Waits for the greeting; false where its process ends instead, or
     /// a signal comes first.
     private func isAnswered(_ connection: FileDescriptor, until signals: FileDescriptor) throws -> Bool {
         let loop = try EventLoop()

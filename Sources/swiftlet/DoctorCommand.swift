@@ -42,7 +42,7 @@ struct DoctorCommand: ParsableCommand {
         case "missing":
             [
                 Finding(
-                    .bad, "\(KVMDevice.path) is missing", remedy: KVMDevice.remedyForMissing(on: HostProcessor()))
+                    .bad, "\(KVMDevice.path) is missing", remedy: KVMDevice.remedyForMissing(on: HostProcessor.host))
             ]
         case "denied":
             [Finding(.bad, "\(KVMDevice.path): permission denied", remedy: KVMDevice.remedyForDenied)]

@@ -10,7 +10,10 @@ struct HostProcessor {
     /// AMD's hardware virtualisation.
     let hasSVM: Bool
 
-    init() {
+    /// This host's.
+    static let host = HostProcessor()
+
+    private init() {
         var start: [UInt8] = []
         if let file = try? OwnedFileDescriptor(opening: "/proc/cpuinfo", .readOnly) {
             // A processor's lines have less than 8 KiB; there may be hundreds of processors.
@@ -20,15 +23,17 @@ struct HostProcessor {
     }
 
     init(cpuinfo: String) {
-        var values: [Substring: Substring] = [:]
-        for line in cpuinfo.split(separator: "\n", omittingEmptySubsequences: false).prefix(while: { !$0.isEmpty }) {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            let key = line[..<colon].prefix { $0 != "\t" }
-            values[key] = line[line.index(after: colon)...].drop { $0 == " " }
+        // Each start reads it: bytes are compared, not characters.
+        func value(_ key: String) -> Substring.UTF8View? {
+            for line in cpuinfo.utf8.split(separator: UInt8(ascii: "\n")) where line.starts(with: key.utf8) {
+                guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+                return Substring(line[colon...]).utf8.dropFirst(2)
+            }
+            return nil
         }
-        let flags = Set((values["flags"] ?? "").split(separator: " "))
-        hasVMX = flags.contains("vmx")
-        hasSVM = flags.contains("svm")
-        physicalAddressBits = values["address sizes"].flatMap { Int($0.prefix { $0.isNumber }) }
+        let flags = value("flags")?.split(separator: UInt8(ascii: " ")) ?? []
+        hasVMX = flags.contains { $0.elementsEqual("vmx".utf8) }
+        hasSVM = flags.contains { $0.elementsEqual("svm".utf8) }
+        physicalAddressBits = value("address sizes").flatMap { Int(Substring($0).prefix { $0.isNumber }) }
     }
 }

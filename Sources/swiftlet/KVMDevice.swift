@@ -26,7 +26,7 @@ enum KVMDevice {
     private static func explanation(of errno: Errno) -> String {
         switch errno {
         case .noSuchFileOrDirectory, .noSuchAddressOrDevice, .operationNotSupportedByDevice:
-            "\(path) is missing, and guests run on nothing else. \(remedyForMissing(on: HostProcessor()))"
+            "\(path) is missing, and guests run on nothing else. \(remedyForMissing(on: HostProcessor.host))"
         case .permissionDenied, .notPermitted: "\(path): permission denied. \(remedyForDenied)"
         default: "\(path): \(errno)"
         }

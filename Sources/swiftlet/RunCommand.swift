@@ -134,7 +134,7 @@ struct RunCommand: ParsableCommand {
         let qmpOptions = try qmp.map { try SocketPath(qmpOptionText: $0) }
         try log.check()
         try checkDetaching(serial: serialOption, monitor: monitorOption)
-        try machine.validated(physicalAddressBits: HostProcessor().physicalAddressBits ?? 52)
+        try machine.validated(physicalAddressBits: HostProcessor.host.physicalAddressBits ?? 52)
         machine.warnings.forEach { complain("warning: \($0)") }
 
         // What leaves traces on the host (a log file, a socket) comes last.
@@ -157,7 +157,7 @@ struct RunCommand: ParsableCommand {
             machine: memory.machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk,
             serial: serial?.channel ?? places.serialChannel, monitor: places.monitor,
             qmp: places.qmp.map(\.listener), runDirectory: places.runDirectory, logs: logs)
-        if let problem = KVMDevice.warning(on: HostProcessor()) {
+        if let problem = KVMDevice.warning(on: HostProcessor.host) {
             complain("warning: \(problem)")
         }
         let descriptors =

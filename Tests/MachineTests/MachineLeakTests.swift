@@ -1,6 +1,7 @@
 import Configuration
 import Glibc
 import Host
+import KernelLayout
 import SystemPackage
 import Testing
 
@@ -96,7 +97,10 @@ import Testing
         await #expect(processExitsWith: .success) {
             try Machine.installProcessHandlers()
             try MachineLeakTests.expectNoTraces(15) {
-                let boot = TestMachine.boot(FileDescriptor(rawValue: -1), size: 1)
+                let layout = KernelLayout(
+                    entry: 0x100_0000,
+                    segments: [.init(fileOffset: 0, fileSize: 1, address: 1 << 40, memorySize: 4096)])
+                let boot = BootSource(kernel: FileDescriptor(rawValue: -1), layout: layout)
                 #expect(throws: MachineError.self) { _ = try Machine(MachineLeakTests.configuration(), boot: boot) }
             }
         }

@@ -15,6 +15,17 @@ import Testing
         return #expect(throws: MachineError.self) { _ = try Machine(configuration, boot: boot) }?.description
     }
 
+    /// What is found only when the kernel is loaded. The machine is as it was then.
+    private func errorOfLoading(_ boot: BootSource) throws -> String? {
+        try Machine.installProcessHandlers()
+        let machine = try Machine(TestMachine.configuration(), boot: boot)
+        let error = #expect(throws: MachineError.self) { try machine.resume() }
+        #expect(throws: MachineError.self) { try machine.resume() }
+        #expect(try machine.state() == .paused)
+        machine.stop()
+        return error?.description
+    }
+
     private let kernel: OwnedFileDescriptor
 
     init() throws {
@@ -25,7 +36,7 @@ import Testing
         let layout = KernelLayout(
             entry: 0x10_0000,
             segments: [.init(fileOffset: 0, fileSize: 4096, address: 0x10_0000, memorySize: 4096)])
-        let text = try #require(try error(BootSource(kernel: kernel.descriptor, layout: layout)))
+        let text = try #require(try errorOfLoading(BootSource(kernel: kernel.descriptor, layout: layout)))
         #expect(text.contains("kernel"), "\(text)")
     }
 
@@ -51,7 +62,7 @@ import Testing
 
     @Test func aKernelThatIsNotOpen() throws {
         let boot = TestMachine.boot(FileDescriptor(rawValue: -1), size: 1)
-        let text = try #require(try error(boot))
+        let text = try #require(try errorOfLoading(boot))
         #expect(text.contains("Bad file descriptor"), "\(text)")
     }
 
