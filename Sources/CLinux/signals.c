@@ -43,3 +43,16 @@ int cl_next_signal(int descriptor) {
 void cl_ignore_broken_pipes(void) {
     signal(SIGPIPE, SIG_IGN);
 }
+
+void cl_take_default_action(int signal) {
+    sigset_t set, former;
+    struct sigaction action = {.sa_handler = SIG_DFL}, former_action;
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    sigaction(signal, &action, &former_action);
+    raise(signal);
+    // A signal that is blocked waits until here.
+    pthread_sigmask(SIG_UNBLOCK, &set, &former);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    sigaction(signal, &former_action, NULL);
+}

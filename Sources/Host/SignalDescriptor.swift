@@ -32,3 +32,9 @@ public func deferTermination() {
 public func ignoreBrokenPipes() {
     cl_ignore_broken_pipes()
 }
+
+/// Has the calling process end by a signal, or stop, as if it did not handle that: whoever waits for it is told so.
+/// Returns after a stop, or at once where the kernel stops nobody, because no shell could let the process go on.
+public func takeDefaultAction(of signal: CInt) {
+    cl_take_default_action(signal)
+}

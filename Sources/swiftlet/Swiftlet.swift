@@ -21,12 +21,10 @@ struct Swiftlet: ParsableCommand {
             'swiftlet run --help' explains every option.
             """,
         subcommands: [
-            RunCommand.self, ListCommand.self, InfoCommand.self, ConfigCommand.self, MetricsCommand.self,
-            ResizeCommand.self,
-            MonitorCommand.self,
-            ConsoleCommand.self, EventsCommand.self, PauseCommand.self, ResumeCommand.self, ResetCommand.self,
-            StopCommand.self,
-            KillCommand.self, DoctorCommand.self,
+            RunCommand.self, ListCommand.self, InfoCommand.self, TopCommand.self, ConfigCommand.self,
+            MetricsCommand.self, ResizeCommand.self, MonitorCommand.self, ConsoleCommand.self, EventsCommand.self,
+            PauseCommand.self, ResumeCommand.self, ResetCommand.self, StopCommand.self, KillCommand.self,
+            DoctorCommand.self,
         ])
 
     /// Exit statuses, as users meet them.

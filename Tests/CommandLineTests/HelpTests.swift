@@ -10,8 +10,8 @@ import Testing
 
     @Test(arguments: [
         ["--help"], ["run", "--help"], ["doctor", "--help"], ["help", "run"], ["list", "--help"], ["info", "--help"],
-        ["resize", "--help"], ["monitor", "--help"], ["events", "--help"], ["pause", "--help"], ["resume", "--help"],
-        ["reset", "--help"], ["stop", "--help"], ["kill", "--help"],
+        ["top", "--help"], ["resize", "--help"], ["monitor", "--help"], ["events", "--help"], ["pause", "--help"],
+        ["resume", "--help"], ["reset", "--help"], ["stop", "--help"], ["kill", "--help"],
     ])
     func helpIsEverywhereAndHasExamples(arguments: [String]) throws {
         let outcome = try installation.run([installation.directory + "/swiftlet"] + arguments)

@@ -56,6 +56,20 @@ import Testing
         }
     }
 
+    /// Whoever waits for the process sees what ended it.
+    @Test func whatWasReadCanStillEndTheProcess() async {
+        await #expect(processExitsWith: .signal(SIGTERM)) {
+            let signals = try SignalDescriptor([SIGTERM, SIGCONT])
+            raise(SIGTERM)
+            #expect(signals.next() == SIGTERM)
+            // What does nothing by itself does nothing, and is still read.
+            takeDefaultAction(of: SIGCONT)
+            raise(SIGCONT)
+            #expect(signals.next() == SIGCONT)
+            takeDefaultAction(of: SIGTERM)
+        }
+    }
+
     @Test func aBrokenPipeIsAnErrorWhereItIsIgnored() async {
         await #expect(processExitsWith: .success) {
             ignoreBrokenPipes()

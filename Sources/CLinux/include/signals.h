@@ -12,3 +12,6 @@ int cl_next_signal(int descriptor);
 
 /// Ignores SIGPIPE: a peer that is gone is an error of the write, not the end of the process.
 void cl_ignore_broken_pipes(void);
+
+/// What a signal does to a process that does not handle it: its end, or a stop, behind which this returns.
+void cl_take_default_action(int signal);
