@@ -14,7 +14,8 @@ FULL_SHUFFLE = r"^MachineTests\.FullShuffleTests/"
 NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\.", "--skip", FULL_SHUFFLE]
 # Seconds that the scripts of Tests/Tools take about; what is not named here takes little.
 TOOL_TEST_SECONDS = {
-    "kvm-host-test": 120, "guest-image-test": 200, "fuzz-test": 60, "qmp-test": 60, "terminal-test": 60}
+    "kvm-host-test": 120, "guest-image-test": 200, "fuzz-test": 60, "qmp-test": 60, "terminal-test": 40,
+    "examples-test": 50}
 # Those of them that start two hosts themselves.
 BUSY_TOOL_TESTS = {"kvm-host-test"}
 # What Tools/fuzz has to fuzz, and for how many seconds.
