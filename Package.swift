@@ -123,7 +123,7 @@ let package = Package(
                 "Machine", "Configuration", "LinuxBoot", "KernelLayout", "Devices", "VirtioMem", "Virtio",
                 "GuestMemory", "KVM", "Host", "TestSupport", system,
             ]),
-        tests("CommandLineTests", ["Control", "Configuration", "Host"]),
+        tests("CommandLineTests", ["Control", "QMPProtocol", "Configuration", "Host"]),
         tests("EndToEnd", ["Host", "Configuration", "KernelImage", "KernelLayout"]),
     ],
     swiftLanguageModes: [.v6]

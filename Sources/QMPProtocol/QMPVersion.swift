@@ -6,8 +6,11 @@ public struct QMPVersion: Sendable, Equatable {
     public let dialect: (major: Int64, minor: Int64, micro: Int64)
     public let package: String
 
+    /// Swiftlet's own version.
+    public static let swiftlet = "0.1.0"
+
     /// What this server speaks.
-    public static let current = QMPVersion(dialect: (7, 2, 0), package: "Swiftlet")
+    public static let current = QMPVersion(dialect: (7, 2, 0), package: "Swiftlet \(swiftlet)")
 
     init(dialect: (major: Int64, minor: Int64, micro: Int64), package: String) {
         self.dialect = dialect

@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import Host
 import KernelImage
+import QMPProtocol
 import SystemPackage
 
 /// The front end: reads what a user asks for, checks it, and hands it to `swiftlet-vmm`.
@@ -20,6 +21,7 @@ struct Swiftlet: ParsableCommand {
 
             'swiftlet run --help' explains every option.
             """,
+        version: "swiftlet \(QMPVersion.swiftlet)",
         subcommands: [
             RunCommand.self, ListCommand.self, InfoCommand.self, TopCommand.self, ConfigCommand.self,
             MetricsCommand.self, ResizeCommand.self, MonitorCommand.self, ConsoleCommand.self, EventsCommand.self,

@@ -1,4 +1,5 @@
 import Configuration
+import QMPProtocol
 import Testing
 
 @Suite struct HelpTests {
@@ -36,6 +37,12 @@ import Testing
         ] {
             #expect(help.contains("\n  --\(option) "))
         }
+    }
+
+    @Test func theVersionIsTold() throws {
+        let outcome = try installation.swiftlet("--version")
+        #expect(outcome.status == 0)
+        #expect(outcome.output == "swiftlet \(QMPVersion.swiftlet)\n")
     }
 
     @Test func helpNamesEveryKey() throws {

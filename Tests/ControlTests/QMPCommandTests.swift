@@ -1,4 +1,5 @@
 import JSON
+import QMPProtocol
 import Testing
 
 @testable import Machine
@@ -30,7 +31,7 @@ import Testing
         #expect(returned("query-name") == ["name": "box"])
         #expect(returned("query-uuid") == ["UUID": "00000000-0000-0000-0000-000000000000"])
         #expect(returned("query-memory-size-summary") == ["base-memory": 4_294_967_296, "plugged-memory": 132_120_576])
-        #expect(returned("query-version")?["package"] == "Swiftlet")
+        #expect(returned("query-version")?["package"] == .string("Swiftlet \(QMPVersion.swiftlet)"))
         guard case .array(let names)? = returned("query-commands") else {
             Issue.record("no array")
             return

@@ -14,7 +14,7 @@ import Testing
         let greeting = try JSONParser.parse(QMPSession<FakeMachine>.greeting[...])
         #expect(greeting["QMP"]?["capabilities"] == [])
         #expect(greeting["QMP"]?["version"]?["qemu"]?["major"] == 7)
-        #expect(greeting["QMP"]?["version"]?["package"] == "Swiftlet")
+        #expect(greeting["QMP"]?["version"]?["package"] == .string("Swiftlet \(QMPVersion.swiftlet)"))
         #expect(QMPSession<FakeMachine>.greeting.suffix(2) == [0x0D, 0x0A])
     }
 
