@@ -7,12 +7,15 @@ public struct ByteSize: Sendable, Equatable, Hashable, CustomStringConvertible {
     public enum ParseError: Error, Sendable, Equatable, CustomStringConvertible {
         /// Something else than digits with at most one unit behind them.
         case malformed(String)
+        /// A size but for the minus before it.
+        case negative(String)
         /// More bytes than 64 bits can count.
         case tooLarge(String)
 
         public var description: String {
             switch self {
             case .malformed(let text): "\"\(text)\" is not a size: give bytes, or a number with K, M, G or T"
+            case .negative(let text): "\(text) is negative, which a size can't be: the least is 0"
             case .tooLarge(let text): "\(text) is too large: sizes end below 16777216T"
             }
         }
@@ -33,12 +36,17 @@ public struct ByteSize: Sendable, Equatable, Hashable, CustomStringConvertible {
             digits.removeLast()
         }
         guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
-            throw .malformed(String(text))
+            throw Self.isNegative(Substring(text)) ? .negative(String(text)) : .malformed(String(text))
         }
         guard let count = UInt64(digits), count <= UInt64.max >> shift else {
             throw .tooLarge(String(text))
         }
         bytes = count << shift
+    }
+
+    /// Whether a text would be a size without the minus before it.
+    private static func isNegative(_ text: Substring) -> Bool {
+        text.hasPrefix("-") && !text.hasPrefix("--") && (try? ByteSize(parsing: text.dropFirst())) != nil
     }
 
     /// The size in the largest unit that shows it exactly: `8G`, `1536M`, `1000`.

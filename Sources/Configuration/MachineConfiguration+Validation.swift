@@ -95,9 +95,11 @@ extension MachineConfiguration {
         }
         let missing = (0..<processors.count).filter { nodeOfProcessor[$0] == nil }
         guard missing.isEmpty else {
+            let keys = NumberList.runs(of: missing).map { "cpus=\($0)" }.joined(separator: ",")
             throw ConfigurationError(
-                "--numa", "no node has \(missing.count == 1 ? "processor" : "processors") \(NUMANode.listText(missing))"
-            )
+                "--numa",
+                "no node has \(missing.count == 1 ? "processor" : "processors") \(NUMANode.listText(missing)):"
+                    + " give \(keys) to one")
         }
         guard sum == memory else {
             throw ConfigurationError(

@@ -45,8 +45,8 @@ struct BootFiles {
         let file = try RegularFile(opening: path, option: "--initrd")
         guard file.size <= room else {
             throw Refusal(
-                "--initrd \(path): its \(file.size) bytes don't fit: beside the kernel, --memory \(ByteSize(memory))"
-                    + " has room for \(room)")
+                "--initrd \(path): its size, \(ByteSize(file.size)), doesn't fit: beside the kernel, --memory"
+                    + " \(ByteSize(memory)) has room for \(ByteSize(room))")
         }
         initialRAMDisk = LaunchRequest.InitialRAMDisk(descriptor: file.descriptor.rawValue, size: file.size)
     }
@@ -59,8 +59,8 @@ struct BootFiles {
         let end = min(memory, Platform.lowMemoryEnd)
         guard layout.end <= end else {
             throw Refusal(
-                "--kernel \(path): it is loaded up to \(layout.end) bytes, which --memory \(ByteSize(memory)) does"
-                    + " not have")
+                "--kernel \(path): it is loaded up to \(ByteSize(layout.end)), which --memory \(ByteSize(memory))"
+                    + " does not have")
         }
         var room: UInt64 = 0
         var start = Platform.bootMemoryUnit

@@ -21,11 +21,13 @@ struct MachineOptions: ParsableArguments {
     var name: String?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "vCPUs and, with ',sockets=2,cores=2,threads=1' behind their number, their topology.", valueName: "n"))
     var cpus = "1"
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             """
             Boot memory, such as 4G: K, M, G, T or bytes; or size=4G with the keys of a backend (see above). \
@@ -56,6 +58,7 @@ struct MachineOptions: ParsableArguments {
     var onReboot = RebootAction.reset.rawValue
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "When to say why a resize makes no progress; 0 for never.", valueName: "duration"))
     var resizeStall = "\(Milliseconds(MachineConfiguration.defaultResizeStall))"

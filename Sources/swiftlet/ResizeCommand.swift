@@ -30,13 +30,13 @@ struct ResizeCommand: ParsableCommand {
     @Argument(help: "Its new requested size, such as 4G; not with --total.")
     var size: String?
 
-    @Option(help: ArgumentHelp("Boot memory and all devices together.", valueName: "size"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Boot memory and all devices together.", valueName: "size"))
     var total: String?
 
     @Flag(help: "Wait until the guest has it.")
     var wait = false
 
-    @Option(help: ArgumentHelp("How long to wait.", valueName: "duration"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("How long to wait.", valueName: "duration"))
     var timeout = "60s"
 
     func validate() throws {

@@ -64,7 +64,7 @@ struct StopCommand: ParsableCommand {
     @Argument(help: "The machine.")
     var name: String
 
-    @Option(help: ArgumentHelp("How long to wait.", valueName: "duration"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("How long to wait.", valueName: "duration"))
     var timeout = "60s"
 
     func run() throws {

@@ -58,11 +58,28 @@ struct Swiftlet: ParsableCommand {
             }
             // What swift-argument-parser says begins with a capital, and may have further lines of advice.
             let message = message(for: error)
+            if let mistake = negativeSize() {
+                fail("\(mistake)", status: Status.usage)
+            }
             fail(
                 message.prefix(1).lowercased() + message.dropFirst()
                     + "\nSee 'swiftlet --help' and, for a command, 'swiftlet COMMAND --help'.",
                 status: Status.usage)
         }
+    }
+
+    /// The size that `resize` is given with a minus, by which it looks like an option; nil where there is none.
+    private static func negativeSize() -> ByteSize.ParseError? {
+        let arguments = CommandLine.arguments.dropFirst()
+        guard arguments.first == ResizeCommand.configuration.commandName else { return nil }
+        for argument in arguments {
+            do throws(ByteSize.ParseError) {
+                _ = try ByteSize(parsing: argument)
+            } catch .negative(let text) {
+                return .negative(text)
+            } catch {}
+        }
+        return nil
     }
 
     private static func fail(_ message: String, status: CInt) -> Never {

@@ -71,7 +71,14 @@ import Testing
             ["--memory", "size=1G,share=on"],
             "--memory 1G: anonymous memory can't be shared: use backend=memfd for share=on"
         ),
-        (["--numa", "node=0,memory=1G"], "--numa: no node has processor 0"),
+        (["--numa", "node=0,memory=1G"], "--numa: no node has processor 0: give cpus=0 to one"),
+        (["--numa", "node=0", "--memory", "1G"], "--numa: no node has processor 0: give cpus=0 to one"),
+        (["--cpus", "-1"], "--cpus -1: \"-1\" is not a number; give 4 or 4,sockets=2,cores=2,threads=1"),
+        (["--memory", "-1"], "--memory: -1 is negative, which a size can't be: the least is 0"),
+        (
+            ["--virtio-mem", "id=vm0,size=-1G"],
+            "--virtio-mem id=vm0,size=-1G: size -1G is negative, which a size can't be: the least is 0"
+        ),
         (["--serial", "tty"], "--serial tty: not one of stdio, pty, null, file:PATH and unix:PATH"),
         (["--monitor", "tcp:1"], "--monitor tcp:1: not one of stdio, unix:PATH and none"),
         (["--log-level", "loud"], "--log-level loud: not one of debug, info, warning and error"),
@@ -123,6 +130,20 @@ import Testing
                 + "See 'swiftlet --help' and, for a command, 'swiftlet COMMAND --help'.\n")
     }
 
+    @Test(arguments: [
+        (["resize", "web", "vm0", "-1"], "-1 is negative, which a size can't be: the least is 0"),
+        (["resize", "web", "vm0", "-1G"], "-1G is negative, which a size can't be: the least is 0"),
+        (
+            ["stop", "web", "--timeout", "-5s"],
+            "--timeout -5s: \"-5s\" is not a duration: give a number with ms, s, m or h, or 0"
+        ),
+    ])
+    func whatIsLessThanNothingEndsWithStatus64(arguments: [String], message: String) throws {
+        let outcome = try installation.run([installation.directory + "/swiftlet"] + arguments)
+        #expect(outcome.status == 64)
+        #expect(outcome.errors == "swiftlet: \(message)\n")
+    }
+
     // MARK: What the start refuses: 1
 
     @Test func kernelsThatAreNone() throws {
@@ -156,11 +177,10 @@ import Testing
         try installation.write("big", [UInt8](repeating: 0, count: 20 << 20))
         let outcome = try refusal("--initrd", "big", "--memory", "20M", status: 1)
         #expect(
-            outcome == "--initrd big: its 20971520 bytes don't fit: beside the kernel, --memory 20M has room for"
-                + " 15728640")
+            outcome == "--initrd big: its size, 20M, doesn't fit: beside the kernel, --memory 20M has room for 15M")
         #expect(
             try refusal("--memory", "16M", status: 1).hasSuffix(
-                "vmlinux: it is loaded up to 16781312 bytes, which --memory 16M does not have"))
+                "vmlinux: it is loaded up to 16388K, which --memory 16M does not have"))
     }
 
     @Test func initrdsThatAreNone() throws {

@@ -10,7 +10,7 @@ import Testing
         #expect(try ByteSize(parsing: text).bytes == bytes)
     }
 
-    @Test(arguments: ["", "K", "8GB", "8 G", " 8", "+8", "-1", "0x10", "1.5G", "1e3", "８", "8G\n", "G8", "8KK"])
+    @Test(arguments: ["", "K", "8GB", "8 G", " 8", "+8", "-", "--1", "0x10", "1.5G", "1e3", "８", "8G\n", "G8", "8KK"])
     func junkIsAnError(text: String) {
         #expect(throws: ByteSize.ParseError.malformed(text)) { try ByteSize(parsing: text) }
     }
@@ -20,7 +20,14 @@ import Testing
         #expect(throws: ByteSize.ParseError.tooLarge(text)) { try ByteSize(parsing: text) }
     }
 
+    @Test(arguments: ["-1", "-0", "-8G"])
+    func nothingIsLessThanNothing(text: String) {
+        #expect(throws: ByteSize.ParseError.negative(text)) { try ByteSize(parsing: text) }
+    }
+
     @Test func messagesSayWhatIsAllowed() {
+        #expect(
+            ByteSize.ParseError.negative("-1").description == "-1 is negative, which a size can't be: the least is 0")
         #expect(
             ByteSize.ParseError.malformed("8GB").description
                 == "\"8GB\" is not a size: give bytes, or a number with K, M, G or T")

@@ -182,8 +182,8 @@ import Testing
         (["node=0,cpus=0-4,memory=4G"], "--numa node=0: there is no processor 4: --cpus gives 0 to 3"),
         (["node=0,cpus=0-3,memory=4G", "node=1,cpus=1"], "--numa node=1: processor 1 is in node 0 already"),
         (["node=0,cpus=0-3,cpus=1,memory=4G"], "--numa node=0: processor 1 is twice in this node"),
-        (["node=0,cpus=0-2,memory=4G"], "--numa: no node has processor 3"),
-        (["node=0,cpus=1,memory=4G"], "--numa: no node has processors 0, 2-3"),
+        (["node=0,cpus=0-2,memory=4G"], "--numa: no node has processor 3: give cpus=3 to one"),
+        (["node=0,cpus=1,memory=4G"], "--numa: no node has processors 0, 2-3: give cpus=0,cpus=2-3 to one"),
         (["node=0,cpus=0-3,memory=3G"], "--numa: the nodes' memory adds up to 3G, but --memory is 4G"),
         (["node=0,cpus=0-3,memory=1K"], "--numa node=0: memory 1K is not a multiple of 1M"),
         (
