@@ -20,6 +20,7 @@ import Testing
         request.monitor = .listener(.init(descriptor: 8, path: "/run/a b.sock"))
         request.qmp = [.init(descriptor: 9, path: "/run/qmp"), .init(descriptor: 10, path: "/run/c,d")]
         request.runDirectory = .init(descriptor: 11, path: "/run/swiftlet/a b")
+        request.logs = [.standardError, LogDestination(descriptor: 12, level: .info, format: .json)]
         #expect(
             request.arguments() == [
                 "--name", "swiftlet", "--cpus", "1,sockets=1,cores=1,threads=1", "--memory", "512M",
@@ -29,7 +30,8 @@ import Testing
                 "--initrd", "fd=6,size=1048577", "--serial", "fd=7,name=/dev/pts/3",
                 "--monitor", "fd=8,path=/run/a b.sock",
                 "--qmp", "fd=9,path=/run/qmp", "--qmp", "fd=10,path=/run/c,d",
-                "--run-directory", "fd=11,path=/run/swiftlet/a b", "--cmdline", "quiet",
+                "--run-directory", "fd=11,path=/run/swiftlet/a b", "--log", "fd=2,level=warning,format=plain", "--log",
+                "fd=12,level=info,format=json", "--cmdline", "quiet",
             ])
     }
 
@@ -188,12 +190,22 @@ import Testing
             machine: machine,
             kernel: .init(
                 descriptor: descriptors[0], layout: KernelLayout(entry: number(using: &random), segments: segments)),
-            serial: [.stdio, .null, .descriptor(descriptors[1], name: text(using: &random))]
-                .randomElement(using: &random) ?? .null,
+            serial: [
+                .stdio, .null, .descriptor(descriptors[1], name: text(using: &random)),
+                .listener(.init(descriptor: descriptors[1], path: text(using: &random))),
+            ].randomElement(using: &random) ?? .null,
             monitor: [.none, .stdio, .listener(.init(descriptor: descriptors[2], path: text(using: &random)))]
                 .randomElement(using: &random) ?? .none)
         request.qmp = (0..<Int.random(in: 0...2, using: &random)).map { _ in
             .init(descriptor: Int32.random(in: 0...(.max), using: &random), path: text(using: &random))
+        }
+        if Bool.random(using: &random) {
+            request.logs = (0..<Int.random(in: 1...3, using: &random)).map { _ in
+                LogDestination(
+                    descriptor: .random(in: 0...(.max), using: &random),
+                    level: LogLevel.allCases.randomElement(using: &random) ?? .info,
+                    format: LogFormat.allCases.randomElement(using: &random) ?? .text)
+            }
         }
         if Bool.random(using: &random) {
             request.runDirectory = .init(descriptor: 12, path: text(using: &random))
