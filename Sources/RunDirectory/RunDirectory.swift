@@ -1,3 +1,4 @@
+import Glibc
 import Host
 import SystemPackage
 
@@ -60,26 +61,42 @@ public struct RunDirectory: Sendable {
     ///   closed it.
     /// - Throws: `ClaimError`.
     public func claim() throws(ClaimError) -> OwnedFileDescriptor {
-        guard FilePath.Component(name)?.kind == .regular, !name.hasPrefix("."), !name.contains("/") else {
-            throw .invalidName(name)
-        }
-        do throws(SystemCallError) {
-            try path.createDirectories(permissions: .ownerReadWriteExecute)
-            while true {
-                let file = try OwnedFileDescriptor(
-                    opening: processFile, .readWrite, options: .create, permissions: Self.ownersOnly)
-                guard try file.claim() else { break }
-                // Its owner may have removed it between the two.
-                guard let opened = try? file.descriptor.stat(), let present = try? Stat(processFile),
-                    opened.inode == present.inode
-                else { continue }
-                removeFiles()
-                return file
+        guard isValid else { throw .invalidName(name) }
+        let deadline = MonotonicInstant.now().advanced(byMilliseconds: Self.patience)
+        while true {
+            let isOver = MonotonicInstant.now() >= deadline
+            do throws(SystemCallError) {
+                if let file = try claimOnce() { return file }
+            } catch {
+                // The directory may have been removed between two calls.
+                if error.errno != .noSuchFileOrDirectory || isOver { throw .host(error) }
             }
-        } catch {
-            throw .host(error)
+            // Whoever cleans up has it for a moment, and can't be told from a machine.
+            if isOver { throw .inUse(name, process: process) }
+            usleep(Self.pause)
         }
-        throw .inUse(name, process: process)
+    }
+
+    private var isValid: Bool {
+        FilePath.Component(name)?.kind == .regular && !name.hasPrefix(".") && !name.contains("/")
+    }
+
+    /// Milliseconds that a claim waits for those who clean up, and microseconds between two tries.
+    private static let patience: UInt64 = 300
+    private static let pause: UInt32 = 1_000
+
+    /// Takes the directory, unless another process has it: then it returns nil.
+    private func claimOnce() throws(SystemCallError) -> OwnedFileDescriptor? {
+        try path.createDirectories(permissions: .ownerReadWriteExecute)
+        let file = try OwnedFileDescriptor(
+            opening: processFile, .readWrite, options: .create, permissions: Self.ownersOnly)
+        guard try file.claim() else { return nil }
+        // Its owner may have removed it between the two.
+        guard let opened = try? file.descriptor.stat(), let present = try? Stat(processFile),
+            opened.inode == present.inode
+        else { return nil }
+        removeFiles()
+        return file
     }
 
     /// Writes the process's number into the file that `claim()` returned.
@@ -120,7 +137,7 @@ public struct RunDirectory: Sendable {
         return names.map { RunDirectory(name: $0, root: root) }.filter { directory in
             guard directory.process == nil else { return true }
             // Who can take the name knows that nobody else has it, and has it as long as the file is open.
-            if (try? Stat(directory.processFile)) != nil, let lock = try? directory.claim() {
+            if directory.isValid, (try? Stat(directory.processFile)) != nil, let lock = try? directory.claimOnce() {
                 directory.remove(keepingLog: true)
                 withExtendedLifetime(lock) {}
             }

@@ -1,10 +1,11 @@
+import Dispatch
 import Glibc
 import Host
 import RunDirectory
 import SystemPackage
 import Testing
 
-@Suite struct RunDirectoryTests {
+@Suite(.serialized) struct RunDirectoryTests {
     private let root = FilePath("/tmp/swiftlet-run-\(getpid())-\(UInt64.random(in: 0...(.max)))")
 
     private func directory(_ name: String = "web") -> RunDirectory { RunDirectory(name: name, root: root) }
@@ -50,6 +51,28 @@ import Testing
             #expect(directory().process == 7)
             #expect(throws: Errno.noSuchFileOrDirectory) { _ = try Stat(directory().qmpSocket) }
             withExtendedLifetime(again) {}
+        }
+    }
+
+    /// Machines start while others are listed, and what dead ones left is cleaned up.
+    @Test func aListingKeepsNobodyFromAName() throws {
+        withRoot {
+            DispatchQueue.concurrentPerform(iterations: 3) { index in
+                for round in 0..<300 {
+                    guard index == 0 else {
+                        _ = RunDirectory.all(root: root)
+                        continue
+                    }
+                    do {
+                        let file = try directory().claim()
+                        RunDirectory.note(process: getpid(), in: file.descriptor)
+                        // As a killed process leaves it.
+                        #expect(directory().process == getpid(), "round \(round)")
+                    } catch {
+                        Issue.record("round \(round): \(error)")
+                    }
+                }
+            }
         }
     }
 
