@@ -1,11 +1,13 @@
 """A place where tests run `swiftlet`: a directory of its own, with machines whose guest does nothing but wait."""
 
 import contextlib
+import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -117,6 +119,31 @@ class Place:
         wait_until(is_running, f"machine {name} runs")
         return machine
 
+    def start_linux(self, name, *options):
+        """Starts a machine in the background whose guest is Linux, and waits until that is ready."""
+        # Where GuestImages/build puts guests.
+        cache = os.environ.get("SWIFTLET_CACHE") or os.path.join(
+            os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "swiftlet")
+        guest = os.path.join(cache, "guest", "6.1")
+        self.run(
+            "run", "--name", name, "--detach", "--kernel", f"{guest}/vmlinuz", "--initrd", f"{guest}/initrd", *options)
+        seen = b""
+        with socket.socket(socket.AF_UNIX) as console:
+            console.connect(str(self.runtime / "swiftlet" / name / "console"))
+            console.settimeout(2 * PATIENCE)
+            # The shell reads lines only behind its first prompt.
+            while not re.search(rb"swiftlet guest ready(.|\n)*guest# ", seen):
+                data = b""
+                with contextlib.suppress(TimeoutError):
+                    data = console.recv(65536)
+                if not data:
+                    raise Failure(f"the guest of {name} did not get ready: {seen[-2000:]!r}")
+                seen += data
+
+    def names(self):
+        """The names of the machines that run."""
+        return [machine["name"] for machine in json.loads(self.run("list", "--json"))]
+
     def end(self, machine):
         """Ends a machine, as SIGTERM does it."""
         machine.send_signal(signal.SIGCONT)
@@ -125,16 +152,16 @@ class Place:
             raise Failure(f"a machine ended with status {machine.returncode}")
 
     def check_nothing_is_left(self, *expected):
-        """Fails where a machine's files, or other processes than the expected ones, are there."""
-        left = sorted(str(path.relative_to(self.runtime)) for path in self.runtime.rglob("*"))
-        if left not in ([], ["swiftlet"]):
-            raise Failure(f"left in the run directory: {left}")
+        """Fails where other processes than the expected ones are there, or a machine's files."""
 
         def others():
             return [pid for pid in self.processes() if pid not in expected]
 
         wait_until(
             lambda: not others(), lambda: f"processes end: {[command_line(pid) for pid in others()]}")
+        left = sorted(str(path.relative_to(self.runtime)) for path in self.runtime.rglob("*"))
+        if left not in ([], ["swiftlet"]):
+            raise Failure(f"left in the run directory: {left}")
 
 
 def command_line(pid):
