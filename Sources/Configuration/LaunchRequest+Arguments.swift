@@ -43,6 +43,9 @@ extension LaunchRequest {
         if logs != [.standardError] {
             arguments += logs.flatMap { ["--log", $0.optionText] }
         }
+        if let endWith {
+            arguments += ["--end-with", "fd=\(endWith)"]
+        }
         arguments += ["--cmdline", machine.commandLine]
         return arguments
     }
@@ -90,13 +93,21 @@ extension LaunchRequest {
                 logs.append(try LogDestination(optionText: text))
             }
         }
+        if let text = given["--end-with"]?.first {
+            endWith = try Self.endWith(optionText: text)
+        }
     }
 
     private static let options = [
         "--name", "--cpus", "--memory", "--on-reboot", "--resize-stall", "--numa", "--virtio-mem", "--kernel",
-        "--initrd", "--serial", "--monitor", "--qmp", "--run-directory", "--log", "--cmdline",
+        "--initrd", "--serial", "--monitor", "--qmp", "--run-directory", "--log", "--end-with", "--cmdline",
     ]
     private static let repeatableOptions: Set = ["--numa", "--virtio-mem", "--qmp", "--log"]
+
+    /// Reads the value of `--end-with`: `fd=3`.
+    public static func endWith(optionText text: String) throws(ConfigurationError) -> Int32 {
+        try OptionText("--end-with", text, keys: ["fd"]).descriptor()
+    }
 
     private static func machine(from given: [String: [String]]) throws(ConfigurationError) -> MachineConfiguration {
         var machine = MachineConfiguration()

@@ -72,11 +72,13 @@ public struct LaunchRequest: Sendable, Equatable {
     public var runDirectory: Place?
     /// Where the log goes.
     public var logs: [LogDestination]
+    /// Number of the descriptor of a pipe: the machine ends when nobody has its other end any more.
+    public var endWith: Int32?
 
     public init(
         machine: MachineConfiguration, kernel: Kernel, initialRAMDisk: InitialRAMDisk? = nil, serial: Serial = .stdio,
         monitor: Monitor = .none, qmp: [Place] = [], runDirectory: Place? = nil,
-        logs: [LogDestination] = [.standardError]
+        logs: [LogDestination] = [.standardError], endWith: Int32? = nil
     ) {
         self.machine = machine
         self.kernel = kernel
@@ -86,5 +88,6 @@ public struct LaunchRequest: Sendable, Equatable {
         self.qmp = qmp
         self.runDirectory = runDirectory
         self.logs = logs
+        self.endWith = endWith
     }
 }

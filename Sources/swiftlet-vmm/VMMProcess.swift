@@ -27,6 +27,8 @@ final class VMMProcess {
     /// Whether a client of QMP, or the monitor, ends the machine.
     private var isEndedByClient = false
     private var machine: Machine?
+    /// Of the pipe that the machine ends with.
+    private var pipeToken: EventLoop.Token?
     /// What the process ends with; a machine that was never there is no success.
     private var status: CInt = 1
 
@@ -65,6 +67,10 @@ final class VMMProcess {
         }
         let serial = try openSerial()
         _ = try loop.add(signals.descriptor, .readable) { [unowned self] _ in receiveSignals() }
+        let endWith = request.endWith.map { FileDescriptor(rawValue: $0) }
+        if let endWith {
+            pipeToken = try loop.add(endWith, .readable) { [unowned self] _ in endIfAlone(endWith) }
+        }
         let events = events
         try events.attach(to: loop) { [unowned self] event in receive(event) }
         try Machine.installProcessHandlers()
@@ -79,9 +85,10 @@ final class VMMProcess {
                         return
                     }
                     events.send(event)
-                }, isCancelled: { ByteStream.waitUntilReadable(signals, milliseconds: 0) })
-        } catch MachineError.ended {
-            // A signal ended it before it began.
+                }, isCancelled: { Self.isOver(signals: signals, endWith: endWith) })
+        } catch {
+            guard case .ended = error else { throw error }
+            // A signal ended it before it began, or the end of whoever started it.
             status = 0
             return status
         }
@@ -218,6 +225,22 @@ final class VMMProcess {
             case SIGCONT: console?.resume()
             default: stop()
             }
+        }
+    }
+
+    /// Whether the machine shall end before it begins.
+    private static func isOver(signals: FileDescriptor, endWith: FileDescriptor?) -> Bool {
+        ByteStream.waitUntilReadable(signals, milliseconds: 0) || endWith.map { ByteStream.isHungUp($0) } ?? false
+    }
+
+    /// Ends the machine where the process that holds the other end of a pipe is gone.
+    private func endIfAlone(_ pipe: FileDescriptor) {
+        switch try? ByteStream.read(pipe) {
+        // Nothing that is written there means anything.
+        case .bytes, .wouldBlock: break
+        case .end, nil:
+            pipeToken.map(loop.remove)
+            stop()
         }
     }
 

@@ -90,6 +90,12 @@ struct RunCommand: ParsableCommand {
         completion: .list(["unix:"]))
     var qmp: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "A pipe that the machine was started with: it ends when the pipe's other end is closed.",
+            valueName: "fd=n"))
+    var endWith: String?
+
     @OptionGroup var log: LogOptions
 
     private static var defaultCommandLine: String {
@@ -132,6 +138,7 @@ struct RunCommand: ParsableCommand {
         let serialOption = try serialOption(directory)
         let monitorOption = try MonitorOption(optionText: monitor)
         let qmpOptions = try qmp.map { try SocketPath(qmpOptionText: $0) }
+        let endWith = try self.endWith.map { try Self.pipe(optionText: $0) }
         try log.check()
         try checkDetaching(serial: serialOption, monitor: monitorOption)
         try machine.validated(physicalAddressBits: HostProcessor.host.physicalAddressBits ?? 52)
@@ -156,13 +163,14 @@ struct RunCommand: ParsableCommand {
         let request = LaunchRequest(
             machine: memory.machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk,
             serial: serial?.channel ?? places.serialChannel, monitor: places.monitor,
-            qmp: places.qmp.map(\.listener), runDirectory: places.runDirectory, logs: logs)
+            qmp: places.qmp.map(\.listener), runDirectory: places.runDirectory, logs: logs,
+            endWith: endWith?.rawValue)
         if let problem = KVMDevice.warning(on: HostProcessor.host) {
             complain("warning: \(problem)")
         }
         let descriptors =
             files.descriptors + memory.descriptors + (serial?.descriptors ?? []) + places.descriptors
-            + (logFile.map { [$0] } ?? [])
+            + [logFile, endWith].compactMap { $0 }
         guard detach, let directory, let runLog = places.log else {
             let error = vmm.become(request, keeping: descriptors)
             places.remove()
@@ -191,5 +199,14 @@ struct RunCommand: ParsableCommand {
         guard monitor != .stdio else {
             throw ConfigurationError("--monitor stdio", "a machine in the background has no terminal (--detach)")
         }
+    }
+
+    /// The descriptor that `--end-with` names.
+    private static func pipe(optionText text: String) throws -> FileDescriptor {
+        let descriptor = FileDescriptor(rawValue: try LaunchRequest.endWith(optionText: text))
+        guard (try? descriptor.stat())?.type == .fifo else {
+            throw ConfigurationError("--end-with \(text)", "no pipe is open there")
+        }
+        return descriptor
     }
 }

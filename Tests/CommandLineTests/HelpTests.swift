@@ -33,7 +33,7 @@ import Testing
         let help = try installation.swiftlet("run", "--help").output
         for option in [
             "kernel", "initrd", "cmdline", "no-default-cmdline", "verbose-boot", "name", "cpus", "memory", "numa",
-            "virtio-mem", "serial", "monitor", "qmp", "on-reboot", "resize-stall",
+            "virtio-mem", "serial", "monitor", "qmp", "end-with", "on-reboot", "resize-stall",
         ] {
             #expect(help.contains("\n  --\(option) "))
         }

@@ -100,7 +100,7 @@ struct RunTests {
             guard line.hasPrefix("  --") else { return nil }
             return String(line.dropFirst(4).prefix { $0 != " " })
         }
-        #expect(Set(options).subtracting(["config", "version"]) == Set(RunOption.all.map(\.name)))
+        #expect(Set(options).subtracting(["config", "version", "end-with"]) == Set(RunOption.all.map(\.name)))
     }
 
     @Test func filesOfMemoryAreOpenedAndHandedOver() throws {

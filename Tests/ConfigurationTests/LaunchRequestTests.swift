@@ -21,6 +21,7 @@ import Testing
         request.qmp = [.init(descriptor: 9, path: "/run/qmp"), .init(descriptor: 10, path: "/run/c,d")]
         request.runDirectory = .init(descriptor: 11, path: "/run/swiftlet/a b")
         request.logs = [.standardError, LogDestination(descriptor: 12, level: .info, format: .json)]
+        request.endWith = 13
         #expect(
             request.arguments() == [
                 "--name", "swiftlet", "--cpus", "1,sockets=1,cores=1,threads=1", "--memory", "512M",
@@ -30,8 +31,8 @@ import Testing
                 "--initrd", "fd=6,size=1048577", "--serial", "fd=7,name=/dev/pts/3",
                 "--monitor", "fd=8,path=/run/a b.sock",
                 "--qmp", "fd=9,path=/run/qmp", "--qmp", "fd=10,path=/run/c,d",
-                "--run-directory", "fd=11,path=/run/swiftlet/a b", "--log", "fd=2,level=warning,format=plain", "--log",
-                "fd=12,level=info,format=json", "--cmdline", "quiet",
+                "--run-directory", "fd=11,path=/run/swiftlet/a b", "--end-with", "fd=13", "--log",
+                "fd=2,level=warning,format=plain", "--log", "fd=12,level=info,format=json", "--cmdline", "quiet",
             ])
     }
 
@@ -209,6 +210,9 @@ import Testing
         }
         if Bool.random(using: &random) {
             request.runDirectory = .init(descriptor: 12, path: text(using: &random))
+        }
+        if Bool.random(using: &random) {
+            request.endWith = Int32.random(in: 0...(.max), using: &random)
         }
         if Bool.random(using: &random) {
             request.initialRAMDisk = .init(descriptor: descriptors[3], size: number(using: &random))
