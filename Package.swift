@@ -86,6 +86,9 @@ let package = Package(
             ],
             swiftSettings: strict, linkerSettings: staticExecutable),
         layer("Control", ["JSON", "YAML", "Configuration"]),
+        .target(
+            name: "CloudHypervisor", dependencies: ["Control", "Configuration", "JSON"],
+            exclude: ["cloud-hypervisor.yaml"], swiftSettings: strict),
         .executableTarget(
             name: "swiftlet",
             dependencies: [
@@ -117,6 +120,7 @@ let package = Package(
                 "Control", "YAML", "QMP", "QMPProtocol", "Monitor", "Machine", "VirtioMem", "Virtio", "GuestMemory",
                 "Configuration", "JSON", "Host", "TestSupport",
             ]),
+        tests("CloudHypervisorTests", ["CloudHypervisor", "Configuration", "JSON"]),
         tests(
             "MachineTests",
             [

@@ -35,7 +35,7 @@ public struct BootMemory: Sendable, Equatable {
     }
 
     /// The value as `--memory` takes it; a size must be there.
-    var optionText: String {
+    public var optionText: String {
         let size = "\(ByteSize(size ?? 0))"
         return backend == MemoryBackend() ? size : "size=\(size)" + backend.optionParts
     }

@@ -1,0 +1,24 @@
+/// A request as HTTP brought it.
+public struct APIRequest: Sendable, Equatable {
+    /// The method's name, such as `PUT`.
+    public let method: String
+    /// What is asked for, as the request line has it: `/api/v1/vm.info`.
+    public let target: String
+    public let body: [UInt8]
+
+    public init(method: String, target: String, body: [UInt8] = []) {
+        self.method = method
+        self.target = target
+        self.body = body
+    }
+
+    /// Where all endpoints are.
+    public static let root = "/api/v1/"
+
+    /// The endpoint's name, such as `vm.info`; nil for what is not below the root. A query is nobody's.
+    var endpointName: Substring? {
+        let path = target.prefix { $0 != "?" && $0 != "#" }
+        guard path.hasPrefix(Self.root) else { return nil }
+        return path.dropFirst(Self.root.count)
+    }
+}

@@ -1,0 +1,19 @@
+import JSON
+
+/// A machine that was started.
+public protocol VMMachine: AnyObject {
+    /// The path of the pseudo-terminal that its serial port is on.
+    var terminal: String? { get }
+
+    /// Has it do a command of QMP.
+    ///
+    /// - Returns: the result; nil where the machine has ended.
+    /// - Throws: `APIError` with what it says, or that it does not answer.
+    func execute(_ command: String, _ arguments: [JSONValue.Member]) throws(APIError) -> JSONValue?
+
+    /// To be called when a request is answered: nothing more will be asked for a while.
+    func rest()
+
+    /// Ends it and waits for that.
+    func end()
+}
