@@ -27,4 +27,14 @@ public enum UnixSocket {
         }
         return result > 0
     }
+
+    /// Removes a socket that a dead process left behind. What somebody listens at stays, and what is no socket.
+    ///
+    /// - Returns: whether the path is free now because of that.
+    @discardableResult public static func removeLeftover(at path: FilePath) -> Bool {
+        guard (try? Stat(path, followTargetSymlink: false))?.type == .socket, (try? isListenedAt(path)) == false else {
+            return false
+        }
+        return (try? path.removeFile()) != nil
+    }
 }

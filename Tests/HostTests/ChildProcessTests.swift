@@ -1,0 +1,49 @@
+import Glibc
+import Host
+import SystemPackage
+import Testing
+
+@Suite struct ChildProcessTests {
+    /// Starts a shell with a script; what it writes can be read from the pipe that is returned.
+    private static func start(_ script: String, input: FileDescriptor) throws -> (ChildProcess, FileDescriptor) {
+        let output = try FileDescriptor.pipe(options: .closeOnExec)
+        defer { try? output.writeEnd.close() }
+        let child = try ChildProcess(
+            "/bin/sh", ["-c", script], input: input, output: output.writeEnd, error: .standardError, inherited: input)
+        return (child, output.readEnd)
+    }
+
+    @Test func itGetsWhatItIsGivenAndIsLookedAfter() throws {
+        let input = try FileDescriptor.pipe(options: .closeOnExec)
+        let (child, output) = try Self.start("read a; echo \"got $a\"; read b <&3; exit 3", input: input.readEnd)
+        defer { try? output.close() }
+        try input.readEnd.close()
+        #expect(child.poll() == nil)
+        try input.writeEnd.writeAll("one\n".utf8)
+        #expect(try ByteStream.read(output) == .bytes(Array("got one\n".utf8)))
+        #expect(child.poll() == nil, "it waits for the other descriptor")
+        try input.writeEnd.close()
+        #expect(child.wait() == .exited(status: 3))
+        #expect(child.poll() == .exited(status: 3), "also when it is asked again")
+    }
+
+    @Test func whatKilledItIsTold() throws {
+        let input = try FileDescriptor.pipe(options: .closeOnExec)
+        defer { try? input.writeEnd.close() }
+        let (child, output) = try Self.start("read a", input: input.readEnd)
+        defer { try? output.close() }
+        try input.readEnd.close()
+        child.send(signal: SIGKILL)
+        #expect(child.wait() == .killed(signal: SIGKILL))
+        child.send(signal: SIGKILL)
+    }
+
+    @Test func aProgramThatIsNotThere() {
+        let error = #expect(throws: SystemCallError.self) {
+            _ = try ChildProcess(
+                "/nowhere/program", [], input: .standardInput, output: .standardOutput, error: .standardError,
+                inherited: .standardInput)
+        }
+        #expect(error?.errno == .noSuchFileOrDirectory)
+    }
+}
