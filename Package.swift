@@ -34,10 +34,12 @@ let package = Package(
         .library(name: "Swiftlet", targets: ["Machine", "Configuration", "KernelImage"]),
         .executable(name: "swiftlet", targets: ["swiftlet"]),
         .executable(name: "swiftlet-vmm", targets: ["swiftlet-vmm"]),
+        .executable(name: "swiftlet-api", targets: ["swiftlet-api"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         // C libraries, one module map each.
@@ -89,6 +91,14 @@ let package = Package(
         .target(
             name: "CloudHypervisor", dependencies: ["Control", "Configuration", "JSON"],
             exclude: ["cloud-hypervisor.yaml"], swiftSettings: strict),
+        .executableTarget(
+            name: "swiftlet-api",
+            dependencies: [
+                "CloudHypervisor", "QMPProtocol", "Configuration", "JSON", "Host", system,
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict, linkerSettings: staticExecutable),
         .executableTarget(
             name: "swiftlet",
             dependencies: [

@@ -26,7 +26,7 @@ struct Swiftlet: ParsableCommand {
             RunCommand.self, ListCommand.self, InfoCommand.self, TopCommand.self, ConfigCommand.self,
             MetricsCommand.self, ResizeCommand.self, MonitorCommand.self, ConsoleCommand.self, EventsCommand.self,
             PauseCommand.self, ResumeCommand.self, ResetCommand.self, StopCommand.self, KillCommand.self,
-            DoctorCommand.self,
+            VMMCommand.self, DoctorCommand.self,
         ])
 
     /// Exit statuses, as users meet them.
@@ -40,8 +40,14 @@ struct Swiftlet: ParsableCommand {
     static func main() {
         ProcessImage.reserveStandardDescriptors()
         do {
-            var command = try parseAsRoot()
-            try command.run()
+            if FilePath(CommandLine.arguments[0]).lastComponent?.string == CloudHypervisorCommand.name {
+                try CloudHypervisorCommand.check(CommandLine.arguments.dropFirst())
+                var command = try CloudHypervisorCommand.parseAsRoot()
+                try command.run()
+            } else {
+                var command = try parseAsRoot()
+                try command.run()
+            }
         } catch let error as ConfigurationError {
             fail("\(error)", status: Status.usage)
         } catch let error as Refusal {

@@ -8,13 +8,7 @@ struct VMMProgram {
 
     /// - Throws: `Refusal` where it is not there.
     init() throws {
-        let own = try ProcessImage.path()
-        path = own.removingLastComponent().appending("swiftlet-vmm")
-        do {
-            _ = try Stat(path)
-        } catch {
-            throw Refusal("\(path): \(error). It belongs beside \(own); Tools/build makes both")
-        }
+        path = try SiblingProgram.path(of: "swiftlet-vmm")
     }
 
     /// Turns this process into it.

@@ -13,6 +13,7 @@ import Testing
         ["--help"], ["run", "--help"], ["doctor", "--help"], ["help", "run"], ["list", "--help"], ["info", "--help"],
         ["top", "--help"], ["resize", "--help"], ["monitor", "--help"], ["events", "--help"], ["pause", "--help"],
         ["resume", "--help"], ["reset", "--help"], ["stop", "--help"], ["kill", "--help"],
+        ["vmm", "--help"],
     ])
     func helpIsEverywhereAndHasExamples(arguments: [String]) throws {
         let outcome = try installation.run([installation.directory + "/swiftlet"] + arguments)

@@ -31,8 +31,8 @@ import Testing
                 "--initrd", "fd=6,size=1048577", "--serial", "fd=7,name=/dev/pts/3",
                 "--monitor", "fd=8,path=/run/a b.sock",
                 "--qmp", "fd=9,path=/run/qmp", "--qmp", "fd=10,path=/run/c,d",
-                "--run-directory", "fd=11,path=/run/swiftlet/a b", "--end-with", "fd=13", "--log",
-                "fd=2,level=warning,format=plain", "--log", "fd=12,level=info,format=json", "--cmdline", "quiet",
+                "--run-directory", "fd=11,path=/run/swiftlet/a b", "--log", "fd=2,level=warning,format=plain", "--log",
+                "fd=12,level=info,format=json", "--end-with", "fd=13", "--cmdline", "quiet",
             ])
     }
 

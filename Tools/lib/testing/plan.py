@@ -14,8 +14,8 @@ FULL_SHUFFLE = r"^MachineTests\.FullShuffleTests/"
 NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\.", "--skip", FULL_SHUFFLE]
 # Seconds that the scripts of Tests/Tools take about; what is not named here takes little.
 TOOL_TEST_SECONDS = {
-    "kvm-host-test": 120, "guest-image-test": 200, "fuzz-test": 60, "qmp-test": 60, "terminal-test": 40,
-    "examples-test": 50}
+    "api-test": 100, "kvm-host-test": 120, "guest-image-test": 200, "fuzz-test": 60, "qmp-test": 60,
+    "terminal-test": 40, "examples-test": 50}
 # Those of them that start two hosts themselves.
 BUSY_TOOL_TESTS = {"kvm-host-test"}
 # What Tools/fuzz has to fuzz, and for how many seconds.
@@ -101,6 +101,8 @@ def all_parts():
             "random-chains", "100,000 malformed chains from a guest",
             [*chains, "--filter", "MachineTests.ContainmentTests/randomChains"], 120, 2400, is_full=True, build=True))
     needs = {"is_full": True, "release": True, "images": True}
+    schemathesis = ["Tests/Tools/api-test", "--full", "schemathesis"]
+    parts.append(Command("full-api", "many requests that schemathesis makes up", schemathesis, 400, 3600, **needs))
     parts.append(Command("demo", "the demonstration", ["Tools/demo"], 100, 1500, **needs))
     parts.append(Command("bench-boot", "no worse than QEMU at a boot", ["Tools/bench-boot"], 200, 2400, **needs))
     parts.append(
