@@ -102,7 +102,7 @@ def all_parts():
             [*chains, "--filter", "MachineTests.ContainmentTests/randomChains"], 120, 2400, is_full=True, build=True))
     needs = {"is_full": True, "release": True, "images": True}
     schemathesis = ["Tests/Tools/api-test", "--full", "schemathesis"]
-    parts.append(Command("full-api", "many requests that schemathesis makes up", schemathesis, 400, 3600, **needs))
+    parts.append(Command("full-api", "many requests that schemathesis makes up", schemathesis, 600, 3600, **needs))
     parts.append(Command("demo", "the demonstration", ["Tools/demo"], 100, 1500, **needs))
     parts.append(Command("bench-boot", "no worse than QEMU at a boot", ["Tools/bench-boot"], 200, 2400, **needs))
     parts.append(
