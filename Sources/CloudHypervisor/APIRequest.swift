@@ -15,9 +15,14 @@ public struct APIRequest: Sendable, Equatable {
     /// Where all endpoints are.
     public static let root = "/api/v1/"
 
-    /// The endpoint's name, such as `vm.info`; nil for what is not below the root. A query is nobody's.
+    /// Whether it is for the metrics, which are beside the API.
+    var isForMetrics: Bool { path == "/metrics" }
+
+    /// What is asked for, without a query, which is nobody's.
+    private var path: Substring { target.prefix { $0 != "?" && $0 != "#" } }
+
+    /// The endpoint's name, such as `vm.info`; nil for what is not below the root.
     var endpointName: Substring? {
-        let path = target.prefix { $0 != "?" && $0 != "#" }
         guard path.hasPrefix(Self.root) else { return nil }
         return path.dropFirst(Self.root.count)
     }

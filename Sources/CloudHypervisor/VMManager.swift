@@ -13,6 +13,7 @@ public final class VMManager<Host: VMHost> {
     public func answer(_ request: APIRequest) -> APIResponse {
         defer { state.machine?.rest() }
         do throws(APIError) {
+            if request.isForMetrics { return try metrics(request.method) }
             let endpoint = try Endpoint.find(request)
             try refresh()
             try endpoint.check(state.name)
@@ -124,6 +125,17 @@ public final class VMManager<Host: VMHost> {
     }
 
     // MARK: What is told
+
+    /// What a VM that is booted has counted; nothing for any other.
+    private func metrics(_ method: String) throws(APIError) -> APIResponse {
+        guard method == "GET" else {
+            return APIResponse(
+                APIError(.methodNotAllowed, "/metrics takes GET, not \(method)"), allowedMethod: "GET")
+        }
+        try refresh()
+        guard state.machine != nil else { return APIResponse(metrics: "") }
+        return APIResponse(metrics: try execute("x-swiftlet-query-metrics").string ?? "")
+    }
 
     private func info() throws(APIError) -> JSONValue {
         let devices = try devices()

@@ -144,7 +144,7 @@ final class APIConnection: ChannelInboundHandler {
     private func send(_ response: APIResponse, hasBody: Bool, keepAlive: Bool, _ context: ChannelHandlerContext) {
         var headers = HTTPHeaders()
         if let body = response.body {
-            headers.add(name: "content-type", value: "application/json")
+            headers.add(name: "content-type", value: response.contentType)
             headers.add(name: "content-length", value: "\(body.count)")
         } else if response.status != .noContent {
             headers.add(name: "content-length", value: "0")

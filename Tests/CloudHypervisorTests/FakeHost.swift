@@ -53,6 +53,7 @@ final class FakeMachine: VMMachine {
         switch command {
         case "query-status":
             return ["running": .boolean(isRunning), "status": isRunning ? "running" : "paused"]
+        case "x-swiftlet-query-metrics": return "m 1\n"
         case "stop": isRunning = false
         case "cont": isRunning = true
         case "qom-set":

@@ -46,6 +46,19 @@ import Testing
         }
     }
 
+    @Test func metricsAreThereWhateverTheState() {
+        for state in VMStateName.allCases {
+            let client = Client()
+            client.bring(to: state)
+            let answer = client.manager.answer(APIRequest(method: "GET", target: "/metrics?x"))
+            #expect(answer.status == .ok && answer.contentType.hasPrefix("text/plain; version=0.0.4"))
+            let isBooted = [.running, .paused].contains(state)
+            #expect(answer.body == Array((isBooted ? "m 1\n" : "").utf8), "\(state)")
+        }
+        let answer = Client().manager.answer(APIRequest(method: "PUT", target: "/metrics"))
+        #expect(answer.status == .methodNotAllowed && answer.allowedMethod == "GET")
+    }
+
     @Test func whatOthersDoIsTold() throws {
         let client = Client()
         client.bring(to: .running)
