@@ -37,17 +37,27 @@ struct Swiftlet: ParsableCommand {
         static let usage: CInt = 64
     }
 
+    /// What the arguments ask for.
+    private static func command(_ arguments: [String]) throws -> any ParsableCommand {
+        if FilePath(CommandLine.arguments.first ?? "").lastComponent?.string == CloudHypervisorCommand.name {
+            try CloudHypervisorCommand.check(arguments)
+            return try CloudHypervisorCommand.parseAsRoot()
+        }
+        // Beneath the tree of all commands it takes three times as long, and each start of a machine comes by here. What
+        // can't be parsed, and help, is the tree's to explain.
+        if arguments.first == RunCommand.configuration.commandName,
+            let command = try? RunCommand.parse(Array(arguments.dropFirst()))
+        {
+            return command
+        }
+        return try parseAsRoot(arguments)
+    }
+
     static func main() {
         ProcessImage.reserveStandardDescriptors()
         do {
-            if FilePath(CommandLine.arguments[0]).lastComponent?.string == CloudHypervisorCommand.name {
-                try CloudHypervisorCommand.check(CommandLine.arguments.dropFirst())
-                var command = try CloudHypervisorCommand.parseAsRoot()
-                try command.run()
-            } else {
-                var command = try parseAsRoot()
-                try command.run()
-            }
+            var command = try command(Array(CommandLine.arguments.dropFirst()))
+            try command.run()
         } catch let error as ConfigurationError {
             fail("\(error)", status: Status.usage)
         } catch let error as Refusal {

@@ -108,6 +108,8 @@ def all_parts():
     parts.append(
         Command("bench-resize", "memory comes back sooner than with QEMU", ["Tools/bench-resize"], 400, 3600, **needs))
     parts.append(
+        Command("bench-start", "a start takes little processor time", ["Tools/bench-start"], 10, 300, **needs))
+    parts.append(
         Command(
             "bench-plug", "plugging costs little more than the calls that it takes", ["Tools/bench-plug"], 250, 1800,
             is_full=True, release=True))
