@@ -74,6 +74,7 @@ let package = Package(
         layer("KernelImage", ["ELF", "Decompression", "KernelLayout", "Host", system]),
         layer("LinuxBoot", ["GuestMemory", "KernelLayout"]),
         layer("Configuration", ["KernelLayout"]),
+        layer("MachineLog", ["Configuration", "JSON", "Host"]),
         layer(
             "Machine",
             [
@@ -89,8 +90,8 @@ let package = Package(
         .executableTarget(
             name: "swiftlet-vmm",
             dependencies: [
-                "QMP", "QMPProtocol", "JSON", "RunDirectory", "Console", "Monitor", "Machine", "Configuration", "KVM",
-                "Host", system,
+                "QMP", "QMPProtocol", "JSON", "RunDirectory", "Console", "Monitor", "Machine", "MachineLog",
+                "Configuration", "KVM", "Host", system,
             ],
             swiftSettings: strict, linkerSettings: staticExecutable),
         layer("Control", ["JSON", "YAML", "Configuration"]),
@@ -100,7 +101,7 @@ let package = Package(
         .executableTarget(
             name: "swiftlet-api",
             dependencies: [
-                "CloudHypervisor", "QMPProtocol", "Configuration", "JSON", "Host", system,
+                "CloudHypervisor", "QMPProtocol", "MachineLog", "Configuration", "JSON", "Host", system,
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -127,6 +128,7 @@ let package = Package(
         tests("LinuxBootTests", ["LinuxBoot", "KernelLayout", "GuestMemory", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "KernelLayout"]),
         tests("RunDirectoryTests", ["RunDirectory", "Host", system]),
+        tests("MachineLogTests", ["MachineLog", "JSON"]),
         tests("ConsoleTests", ["Console", "TestSupport"]),
         tests("JSONTests", ["JSON", "TestSupport"]),
         tests("YAMLTests", ["YAML"]),

@@ -6,8 +6,9 @@ public struct APIServerRequest: Sendable, Equatable {
     public var qmp: [SocketPath]
     /// Where its log goes; nil for standard error.
     public var logFile: String?
-    /// 0 for what somebody should know, 1 for each request, too.
-    public var verbosity: Int
+    /// What of it; each request is worth `debug`.
+    public var logLevel: LogLevel
+    public var logFormat: LogFormat
     /// Options that were given and mean nothing here, for the log.
     public var optionsWithoutEffect: [String]
 
@@ -15,13 +16,14 @@ public struct APIServerRequest: Sendable, Equatable {
     public static let dialectVersion = "52.0.0"
 
     public init(
-        socket: String, qmp: [SocketPath] = [], logFile: String? = nil, verbosity: Int = 0,
-        optionsWithoutEffect: [String] = []
+        socket: String, qmp: [SocketPath] = [], logFile: String? = nil, logLevel: LogLevel = .info,
+        logFormat: LogFormat = .plain, optionsWithoutEffect: [String] = []
     ) {
         self.socket = socket
         self.qmp = qmp
         self.logFile = logFile
-        self.verbosity = verbosity
+        self.logLevel = logLevel
+        self.logFormat = logFormat
         self.optionsWithoutEffect = optionsWithoutEffect
     }
 
@@ -31,7 +33,9 @@ public struct APIServerRequest: Sendable, Equatable {
 
     /// The request as command-line arguments, without the program's own name.
     public func arguments() -> [String] {
-        var arguments = ["--api-socket", socket, "--verbosity", "\(verbosity)"]
+        var arguments = [
+            "--api-socket", socket, "--log-level", logLevel.rawValue, "--log-format", logFormat.rawValue,
+        ]
         for path in qmp {
             arguments += ["--qmp", "unix:\(path.path)"]
         }
@@ -54,7 +58,8 @@ public struct APIServerRequest: Sendable, Equatable {
             guard let value = iterator.next() else { throw ConfigurationError(name, "needs a value") }
             switch name {
             case "--api-socket": socket = value
-            case "--verbosity": verbosity = Int(decimal: value) ?? 0
+            case "--log-level": logLevel = try LogLevel(levelOptionText: value)
+            case "--log-format": logFormat = LogFormat(rawValue: value) ?? .plain
             case "--qmp": qmp.append(try SocketPath(qmpOptionText: value))
             case "--log-file": logFile = value
             case "--without-effect": optionsWithoutEffect.append(value)

@@ -6,4 +6,12 @@ public enum LogFormat: String, Sendable, CaseIterable {
     case text
     /// An object a line.
     case json
+
+    /// Reads the value of `--log-format`, by which nobody asks for `plain`.
+    public init(formatOptionText text: String) throws(ConfigurationError) {
+        guard let format = LogFormat(rawValue: text), format != .plain else {
+            throw ConfigurationError("--log-format \(text)", "not one of text and json")
+        }
+        self = format
+    }
 }

@@ -7,6 +7,14 @@ public enum LogLevel: String, Sendable, CaseIterable, Comparable {
     /// The guest, or the machine, can't go on.
     case error
 
+    /// Reads the value of `--log-level`.
+    public init(levelOptionText text: String) throws(ConfigurationError) {
+        guard let level = LogLevel(rawValue: text) else {
+            throw ConfigurationError("--log-level \(text)", "not one of debug, info, warning and error")
+        }
+        self = level
+    }
+
     public static func < (first: Self, second: Self) -> Bool { first.rank < second.rank }
 
     private var rank: Int {

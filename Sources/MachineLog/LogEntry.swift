@@ -3,18 +3,17 @@ import Host
 import JSON
 
 /// Something that a log tells.
-struct LogEntry {
-    let level: LogLevel
-    let message: String
-    /// Of the event that it is about: its name and data, as QMP tells them.
-    var event: (name: String, data: JSONValue?)?
-    /// Microseconds since 1970.
-    let time: UInt64
+public struct LogEntry: Sendable {
+    /// An event that it is about: its name and data, as QMP tells them.
+    public typealias Event = (name: String, data: JSONValue?)
 
-    init(
-        _ level: LogLevel, _ message: String, event: (name: String, data: JSONValue?)? = nil,
-        time: UInt64 = WallClock.microseconds()
-    ) {
+    public let level: LogLevel
+    public let message: String
+    private let event: Event?
+    /// Microseconds since 1970.
+    private let time: UInt64
+
+    public init(_ level: LogLevel, _ message: String, event: Event? = nil, time: UInt64 = WallClock.microseconds()) {
         self.level = level
         self.message = message
         self.event = event
@@ -22,19 +21,26 @@ struct LogEntry {
     }
 
     /// The line, with its end.
-    func line(_ format: LogFormat, machine: String) -> String {
+    ///
+    /// - Parameters:
+    ///   - program: what stands in front of a plain line.
+    ///   - machine: the name of the machine that it is about, for objects; nil where that is clear.
+    public func line(_ format: LogFormat, program: String = "swiftlet", machine: String? = nil) -> String {
         switch format {
-        case .plain: "swiftlet: \(level == .warning ? "warning: " : "")\(message)\n"
-        case .text: "\(UTCTime(microseconds: time)) \(level.rawValue) \(message)\n"
+        case .plain: "\(program): \(level == .warning ? "warning: " : "")\(message)\n"
+        case .text:
+            "\(UTCTime(microseconds: time)) \(level.rawValue) "
+                + message.split(separator: "\n").joined(separator: "; ") + "\n"
         case .json: String(decoding: json(machine: machine).text, as: UTF8.self) + "\n"
         }
     }
 
-    private func json(machine: String) -> JSONValue {
+    private func json(machine: String?) -> JSONValue {
         var members: [JSONValue.Member] = [
             .init("time", .string("\(UTCTime(microseconds: time))")), .init("level", .string(level.rawValue)),
-            .init("machine", .string(machine)), .init("message", .string(message)),
         ]
+        if let machine { members.append(.init("machine", .string(machine))) }
+        members.append(.init("message", .string(message)))
         if let event {
             members.append(.init("event", .string(event.name)))
             event.data.map { members.append(.init("data", $0)) }

@@ -52,7 +52,7 @@ final class ChildMessages {
     }
 
     private func take(line: String) {
-        log.write("VM: \(line)")
+        log.write("VM: \(line)", level: .warning)
         if line.hasPrefix(Self.terminalPrefix) { terminal = String(line.dropFirst(Self.terminalPrefix.count)) }
         lines.append(line.hasPrefix(Self.ownPrefix) ? String(line.dropFirst(Self.ownPrefix.count)) : line)
         if lines.count > Self.limit { lines.removeFirst() }

@@ -1,32 +1,30 @@
+import Configuration
 import Host
+import MachineLog
 import SystemPackage
 
 /// The server's log: lines on standard error, or in a file. It belongs to the main thread.
 final class ServerLog {
     private let output: FileDescriptor
-    private let verbosity: Int
+    private let level: LogLevel
+    private let format: LogFormat
 
-    /// - Parameters:
-    ///   - path: a file to append to; nil for standard error.
-    ///   - verbosity: 0 for what somebody should know, 1 for each request, too.
     /// - Throws: `SystemCallError` for a file that can't be written.
-    init(path: String?, verbosity: Int) throws(SystemCallError) {
-        self.verbosity = verbosity
-        guard let path else {
+    init(_ request: APIServerRequest) throws(SystemCallError) {
+        level = request.logLevel
+        format = request.logFormat
+        guard let path = request.logFile else {
             output = .standardError
             return
         }
         output = try OwnedFileDescriptor(opening: FilePath(path), .writeOnly, options: [.create, .append]).release()
     }
 
-    func write(_ text: String) {
+    func write(_ text: @autoclosure () -> String, level: LogLevel = .info) {
+        guard level >= self.level else { return }
+        let entry = LogEntry(level, Self.oneLine(text()))
         // Who took the log away does not miss it.
-        _ = try? output.writeAll("swiftlet-api: \(Self.oneLine(text))\n".utf8)
-    }
-
-    /// Writes what is of interest to those who look for a fault.
-    func writeDetail(_ text: @autoclosure () -> String) {
-        if verbosity > 0 { write(text()) }
+        _ = try? output.writeAll(entry.line(format, program: "swiftlet-api").utf8)
     }
 
     /// Clients' words must not look like lines of their own.

@@ -22,7 +22,7 @@ final class ServerProcess {
     /// - Throws: what the host refuses.
     init(_ request: APIServerRequest) throws {
         self.request = request
-        log = try ServerLog(path: request.logFile, verbosity: request.verbosity)
+        log = try ServerLog(request)
         loop = try EventLoop()
         // Before any other thread is made, so that all of them have the signals blocked.
         signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGQUIT])
@@ -42,7 +42,7 @@ final class ServerProcess {
         let path = FilePath(request.socket)
         let listener = try makeListener(at: path)
         defer { try? path.removeFile() }
-        for option in request.optionsWithoutEffect { log.write("\(option): without effect") }
+        for option in request.optionsWithoutEffect { log.write("\(option): without effect", level: .warning) }
         let questions = questions
         try questions.attach(to: loop) { [unowned self] in answer($0) }
         _ = try loop.add(signals.descriptor, .readable) { [unowned self] _ in
@@ -68,8 +68,9 @@ final class ServerProcess {
 
     private func answer(_ question: Question) {
         let response = manager.answer(question.request)
-        log.writeDetail(
-            "\(question.request.method) \(question.request.target.prefix(200)): \(response.status.rawValue)")
+        log.write(
+            "\(question.request.method) \(question.request.target.prefix(200)): \(response.status.rawValue)",
+            level: .debug)
         question.reply(response)
         if response.endsServer { loop.stop() }
     }

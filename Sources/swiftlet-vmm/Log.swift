@@ -1,6 +1,6 @@
 import Configuration
 import Host
-import JSON
+import MachineLog
 import SystemPackage
 
 /// The process's log, at one or several places. Lines are dropped where nobody takes them: a guest can cause many. It

@@ -1,6 +1,7 @@
 import Configuration
 import JSON
 import Machine
+import MachineLog
 import QMPProtocol
 
 extension LogEntry {

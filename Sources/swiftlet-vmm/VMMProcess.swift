@@ -3,6 +3,7 @@ import Console
 import Glibc
 import Host
 import Machine
+import MachineLog
 import Monitor
 import QMP
 import QMPProtocol

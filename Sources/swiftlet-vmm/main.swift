@@ -1,6 +1,7 @@
 import Configuration
 import Glibc
 import Host
+import MachineLog
 import SystemPackage
 
 // The process that holds a guest, as `swiftlet run` starts it: its arguments are a machine and the numbers of open

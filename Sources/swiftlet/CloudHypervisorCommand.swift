@@ -63,7 +63,8 @@ struct CloudHypervisorCommand: ParsableCommand {
             .compactMap { name, value in value.map { "\(name) \($0)" } }
         try APIProgram().become(
             APIServerRequest(
-                socket: try APIServerRequest.socket(optionText: apiSocket), logFile: logFile, verbosity: verbosity,
+                socket: try APIServerRequest.socket(optionText: apiSocket), logFile: logFile,
+                logLevel: verbosity > 0 ? .debug : .info, logFormat: logFile == nil ? .plain : .text,
                 optionsWithoutEffect: ignored))
     }
 }

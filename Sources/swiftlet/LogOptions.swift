@@ -2,18 +2,18 @@ import ArgumentParser
 import Configuration
 import SystemPackage
 
-/// The options that say what a machine logs, and where.
+/// The options that say what is logged, and where.
 struct LogOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "What matters enough to be logged: debug, info, warning or error. (default: info; warning on a terminal)",
+            "What matters enough to be logged: debug, info, warning or error. (default: info, but for 'run' on standard error warning)",
             valueName: "level"),
         completion: .list(LogLevel.allCases.map(\.rawValue)))
     var logLevel: String?
 
     @Option(
         help: ArgumentHelp(
-            "How lines look: text, with the time, or json, an object each. (default: text; without the time on a terminal)",
+            "How lines look: text, with the time, or json, an object each. (default: text, on standard error without the time)",
             valueName: "format"),
         completion: .list(["text", "json"]))
     var logFormat: String?
@@ -60,21 +60,15 @@ struct LogOptions: ParsableArguments {
     /// - Throws: `ConfigurationError`.
     func check() throws { _ = try values }
 
-    private var values: (level: LogLevel?, format: LogFormat?) {
+    /// What was asked for; nil where that is left to the program.
+    ///
+    /// - Throws: `ConfigurationError`.
+    var values: (level: LogLevel?, format: LogFormat?) {
         get throws {
-            let level = try logLevel.map { text in
-                guard let level = LogLevel(rawValue: text) else {
-                    throw ConfigurationError("--log-level \(text)", "not one of debug, info, warning and error")
-                }
-                return level
-            }
-            let format = try logFormat.map { text in
-                guard let format = LogFormat(rawValue: text), format != .plain else {
-                    throw ConfigurationError("--log-format \(text)", "not one of text and json")
-                }
-                return format
-            }
-            return (level, format)
+            (
+                try logLevel.map { try LogLevel(levelOptionText: $0) },
+                try logFormat.map { try LogFormat(formatOptionText: $0) }
+            )
         }
     }
 }

@@ -28,17 +28,18 @@ struct VMMCommand: ParsableCommand {
         completion: .list(["unix:"]))
     var qmp: [String] = []
 
-    @Option(
-        help: ArgumentHelp("Where the log goes. (default: standard error)", valueName: "path"), completion: .file())
-    var logFile: String?
+    @OptionGroup var log: LogOptions
 
-    @Flag(name: .short, help: "Log each request.")
+    @Flag(name: .short, help: "Log each request, as --log-level debug does.")
     var verbose = false
 
     func run() throws {
+        let (level, format) = try log.values
         try APIProgram().become(
             APIServerRequest(
                 socket: try APIServerRequest.socket(optionText: apiSocket),
-                qmp: try qmp.map { try SocketPath(qmpOptionText: $0) }, logFile: logFile, verbosity: verbose ? 1 : 0))
+                qmp: try qmp.map { try SocketPath(qmpOptionText: $0) }, logFile: log.logFile,
+                logLevel: level ?? (verbose ? .debug : .info),
+                logFormat: format ?? (log.logFile == nil ? .plain : .text)))
     }
 }

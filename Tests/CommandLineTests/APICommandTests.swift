@@ -34,8 +34,18 @@ import Testing
         let expected = APIServerRequest(
             socket: "/run/a b.sock",
             qmp: [try SocketPath(qmpOptionText: "unix:/run/q"), try SocketPath(qmpOptionText: "unix:/run/r")],
-            logFile: "/tmp/log", verbosity: 1)
+            logFile: "/tmp/log", logLevel: .debug, logFormat: .text)
         #expect(try request(outcome) == expected)
+    }
+
+    @Test func theLogIsAsForMachines() throws {
+        let outcome = try run(
+            "swiftlet", "vmm", "--api-socket", "/run/a", "--log-level", "error", "--log-format", "json")
+        #expect(
+            try request(outcome) == APIServerRequest(socket: "/run/a", logLevel: .error, logFormat: .json))
+        let wrong = try run("swiftlet", "vmm", "--api-socket", "/run/a", "--log-level", "loud")
+        #expect(wrong.status == 64)
+        #expect(wrong.errors.contains("--log-level loud: not one of debug, info, warning and error"))
     }
 
     @Test func theOtherProgramsOptionsAreTaken() throws {
@@ -43,7 +53,7 @@ import Testing
             "cloud-hypervisor", "-vv", "--api-socket", "/run/a.sock", "--seccomp", "false", "--event-monitor",
             "path=/tmp/events")
         let expected = APIServerRequest(
-            socket: "/run/a.sock", verbosity: 2,
+            socket: "/run/a.sock", logLevel: .debug,
             optionsWithoutEffect: ["--seccomp false", "--event-monitor path=/tmp/events"])
         #expect(try request(outcome) == expected)
     }
