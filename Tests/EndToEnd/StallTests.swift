@@ -75,7 +75,7 @@ import Testing
 extension Guest {
     /// Waits for the message that explains why a resize does not get on.
     fileprivate func waitForStall(of id: String) throws -> String {
-        try process.waitForError("swiftlet: \(id): ", within: .seconds(120))
+        try process.waitForError("swiftlet: warning: \(id): ", within: .seconds(120))
         return try process.waitForError("\n")
     }
 
