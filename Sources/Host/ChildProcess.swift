@@ -50,15 +50,7 @@ public final class ChildProcess {
         unsafe sigaddset(&signals, SIGPIPE)
         unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        var child: pid_t = 0
-        let name = program.lastComponent?.string ?? ""
-        let result = unsafe ProcessImage.withArgumentVector([name] + arguments) { vector in
-            unsafe posix_spawn(&child, program.string, &actions, &attributes, vector, environ)
-        }
-        guard result == 0 else {
-            throw SystemCallError("exec", Errno(rawValue: result), subject: program.string)
-        }
-        process = child
+        process = try unsafe ProcessImage.spawn(program, arguments, &actions, &attributes)
     }
 
     /// How it ended; nil while it runs.

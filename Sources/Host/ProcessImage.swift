@@ -100,18 +100,10 @@ public enum ProcessImage {
     public static func output(
         of program: FilePath, arguments: [String]
     ) throws(SystemCallError) -> (text: String, status: Int) {
-        let pipe: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
-        do {
-            pipe = try FileDescriptor.pipe()
-        } catch {
-            throw SystemCallError("pipe", (error as? Errno) ?? .ioError)
-        }
         // dup2 in the child leaves its copy open; these must not go along.
-        for end in [pipe.readEnd, pipe.writeEnd] {
-            _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC)
-        }
-        let reader = OwnedFileDescriptor(pipe.readEnd)
-        let child = try start(program, arguments, output: OwnedFileDescriptor(pipe.writeEnd))
+        let pipe = try Pipe()
+        let child = try start(program, arguments, output: pipe.writeEnd.descriptor)
+        let reader = pipe.takeReadEnd()
         var text: [UInt8] = []
         reading: while true {
             switch try? ByteStream.read(reader.descriptor) {
@@ -124,7 +116,7 @@ public enum ProcessImage {
     }
 
     private static func start(
-        _ program: FilePath, _ arguments: [String], output: consuming OwnedFileDescriptor
+        _ program: FilePath, _ arguments: [String], output: FileDescriptor
     ) throws(SystemCallError) -> pid_t {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
@@ -134,7 +126,8 @@ public enum ProcessImage {
         return try unsafe spawn(program, arguments, &actions, nil)
     }
 
-    private static func spawn(
+    /// Starts a program with the environment of this one.
+    static func spawn(
         _ program: FilePath, _ arguments: [String], _ actions: UnsafePointer<posix_spawn_file_actions_t>,
         _ attributes: UnsafePointer<posix_spawnattr_t>?
     ) throws(SystemCallError) -> pid_t {
@@ -149,7 +142,7 @@ public enum ProcessImage {
     }
 
     /// Calls a function with arguments as C takes them: an array of C strings that ends with a null pointer.
-    static func withArgumentVector<Result>(
+    private static func withArgumentVector<Result>(
         _ arguments: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
     ) -> Result {
         let vector = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: arguments.count + 1)

@@ -1,14 +1,12 @@
-import Glibc
-import Host
 import SystemPackage
 
 /// A pipe whose ends other programs do not get unless they are given them.
-struct Pipe: ~Copyable {
-    let readEnd: OwnedFileDescriptor
-    let writeEnd: OwnedFileDescriptor
+public struct Pipe: ~Copyable {
+    public let readEnd: OwnedFileDescriptor
+    public let writeEnd: OwnedFileDescriptor
 
     /// - Throws: `SystemCallError` (EMFILE, ENFILE).
-    init() throws(SystemCallError) {
+    public init() throws(SystemCallError) {
         do throws(Errno) {
             let ends = try FileDescriptor.pipe(options: .closeOnExec)
             readEnd = OwnedFileDescriptor(ends.readEnd)
@@ -19,6 +17,6 @@ struct Pipe: ~Copyable {
     }
 
     /// Keeps one end and closes the other.
-    consuming func takeReadEnd() -> OwnedFileDescriptor { readEnd }
-    consuming func takeWriteEnd() -> OwnedFileDescriptor { writeEnd }
+    public consuming func takeReadEnd() -> OwnedFileDescriptor { readEnd }
+    public consuming func takeWriteEnd() -> OwnedFileDescriptor { writeEnd }
 }
