@@ -49,6 +49,7 @@ struct ResizeCommand: ParsableCommand {
         let patience = try Milliseconds(option: "--timeout", timeout)
         let machine = try RunningMachine(name)
         let goals = try self.goals(machine)
+        let progress = wait ? try ResizeProgress(machine, goals: goals) : nil
         for (id, size) in goals {
             try machine.execute(
                 "qom-set",
@@ -56,9 +57,7 @@ struct ResizeCommand: ParsableCommand {
                     .init("path", .string(id)), .init("property", "requested-size"), .init("value", .number(size)),
                 ])
         }
-        if wait {
-            try ResizeProgress(machine, goals: goals).follow(patience)
-        }
+        try progress?.follow(patience)
     }
 
     /// What is to be asked of which device.

@@ -7,6 +7,8 @@ import Host
 struct ResizeProgress {
     private let machine: RunningMachine
     private let goals: [(id: String, size: UInt64)]
+    /// The plugged sizes from which the bar counts, in bytes.
+    private let begin: [UInt64]
     private let isTerminal = RawTerminal.isTerminal(.standardOutput)
 
     /// Milliseconds between two looks, and between two lines.
@@ -15,10 +17,14 @@ struct ResizeProgress {
     /// Columns of the bar.
     private static let width = 30
 
+    /// Begins where the devices are now: to be made before the guest is asked, which may be quicker than we are.
+    ///
     /// - Parameter goals: requested sizes of devices, in bytes.
-    init(_ machine: RunningMachine, goals: [(id: String, size: UInt64)]) {
+    /// - Throws: `Refusal` where the machine can't be asked.
+    init(_ machine: RunningMachine, goals: [(id: String, size: UInt64)]) throws {
         self.machine = machine
         self.goals = goals
+        begin = try Self.reports(machine, goals).map(\.size)
     }
 
     /// Waits until all sizes are reached.
@@ -26,15 +32,12 @@ struct ResizeProgress {
     /// - Throws: `Refusal` where that takes longer, or another size is asked for meanwhile.
     func follow(_ patience: Milliseconds) throws {
         let start = MonotonicInstant.now()
-        var first: [UInt64]?
         var lastLine: (text: String, time: MonotonicInstant)?
         while true {
-            let devices = try reports()
+            let devices = try Self.reports(machine, goals)
             let sizes = devices.map(\.size)
-            let begin = first ?? sizes
-            first = begin
             let isDone = zip(sizes, goals).allSatisfy { $0 == $1.size }
-            let text = line(sizes, from: begin)
+            let text = line(sizes)
             let now = MonotonicInstant.now()
             if isTerminal {
                 show("\r\(text)\u{1B}[K" + (isDone ? "\n" : ""))
@@ -64,7 +67,9 @@ struct ResizeProgress {
         if isTerminal { show("\n") }
     }
 
-    private func reports() throws -> [DeviceReport] {
+    private static func reports(
+        _ machine: RunningMachine, _ goals: [(id: String, size: UInt64)]
+    ) throws -> [DeviceReport] {
         let devices = try machine.devices()
         return goals.compactMap { goal in devices.first { $0.id == goal.id } }
     }
@@ -78,13 +83,13 @@ struct ResizeProgress {
         }
     }
 
-    private func line(_ sizes: [UInt64], from first: [UInt64]) -> String {
+    private func line(_ sizes: [UInt64]) -> String {
         let states = zip(goals, sizes).map { "\($0.id) \(ByteSize($1)) of \(ByteSize($0.size))" }
         guard isTerminal else { return states.joined(separator: ", ") }
         func distance(_ sizes: [UInt64]) -> UInt64 {
             zip(goals, sizes).reduce(0) { $0 + ($1.0.size > $1.1 ? $1.0.size - $1.1 : $1.1 - $1.0.size) }
         }
-        let (whole, left) = (distance(first), distance(sizes))
+        let (whole, left) = (distance(begin), distance(sizes))
         let part = whole == 0 ? 1 : 1 - min(1, Double(left) / Double(whole))
         let filled = Int(part * Double(Self.width))
         let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: Self.width - filled)
