@@ -4,8 +4,8 @@
 
 #include "../Benchmarks/bare-plug.h"
 
-// Given by the compiler: REQUEST_BLOCKS, ROUNDS and REST, the ticks of the processor's counter after each round, in
-// which slots without a plugged block go.
+// Given by the compiler: REQUEST_BLOCKS, and REST, the ticks of the processor's counter after each round, in which slots
+// without a plugged block go.
 static const uint64_t start = BARE_REGION;
 
 #ifdef BARE
@@ -39,24 +39,30 @@ static uint64_t ticks(void) {
     return (uint64_t)high << 32 | low;
 }
 
+static bool do_round(void) {
+    bool good = true;
+    for (uint64_t block = 0; block < BARE_BLOCKS; block += REQUEST_BLOCKS)
+        good &= request(PLUG, block, REQUEST_BLOCKS);
+    for (uint64_t block = 0; block < BARE_BLOCKS; block++)
+        store64(start + block * BARE_BLOCK, block + 1);
+    for (uint64_t left = BARE_BLOCKS; left; left -= REQUEST_BLOCKS)
+        good &= request(UNPLUG, left - REQUEST_BLOCKS, REQUEST_BLOCKS);
+    for (uint64_t end = ticks() + REST; ticks() < end;)
+        __asm__ volatile("pause");
+    return good;
+}
+
+/// Does as many rounds as a digit says, and says 'd' when they are done and 'f' when one failed; '0' ends it.
 static void work(void) {
     connect();
     put("r", 1);
-    char go;
-    get(&go, 1);
-    bool good = true;
-    for (unsigned round = 0; round < ROUNDS; round++) {
-        for (uint64_t block = 0; block < BARE_BLOCKS; block += REQUEST_BLOCKS)
-            good &= request(PLUG, block, REQUEST_BLOCKS);
-        for (uint64_t block = 0; block < BARE_BLOCKS; block++)
-            store64(start + block * BARE_BLOCK, block + 1);
-        for (uint64_t left = BARE_BLOCKS; left; left -= REQUEST_BLOCKS)
-            good &= request(UNPLUG, left - REQUEST_BLOCKS, REQUEST_BLOCKS);
-        for (uint64_t end = ticks() + REST; ticks() < end;)
-            __asm__ volatile("pause");
+    char digit;
+    for (get(&digit, 1); digit != '0'; get(&digit, 1)) {
+        bool good = true;
+        for (; digit != '0'; digit--)
+            good &= do_round();
+        put(good ? "d" : "f", 1);
     }
-    put(good ? "d" : "f", 1);
-    get(&go, 1);
     power_off();
     while (true) {
     }
