@@ -76,14 +76,15 @@ final class VMMProcess {
         try events.attach(to: loop) { [unowned self] event in receive(event) }
         try Machine.installProcessHandlers()
         let sizeChanges = sizeChanges
+        let areSizesTold = areSizesTold
         let signals = signals.descriptor
         let machine: Machine
         do {
             machine = try Machine(
                 request.machine, boot: boot, serial: serial,
                 events: { event in
-                    if case .memoryDeviceSizeChanged(let id, let size) = event, !sizeChanges.note(id, size: size) {
-                        return
+                    if case .memoryDeviceSizeChanged(let id, let size) = event {
+                        guard areSizesTold, sizeChanges.note(id, size: size) else { return }
                     }
                     events.send(event)
                 }, isCancelled: { Self.isOver(signals: signals, endWith: endWith) })
@@ -256,6 +257,11 @@ final class VMMProcess {
             }
         }
         return event
+    }
+
+    /// Whether anybody hears of changed sizes: if not, the guest's requests don't wake the main loop.
+    private var areSizesTold: Bool {
+        !request.qmp.isEmpty || request.logs.contains { $0.level <= .info }
     }
 
     private func tellSizes(of id: String) {
