@@ -17,12 +17,14 @@ public enum ByteStream {
     /// - Throws: `SystemCallError` for any failure but EAGAIN, EINTR, and those by which a peer ends (EIO of a
     ///   terminal, ECONNRESET).
     public static func read(_ descriptor: FileDescriptor, limit: Int = 4096) throws(SystemCallError) -> ReadResult {
-        var bytes = [UInt8](repeating: 0, count: limit)
-        let count = unsafe cl_read(descriptor.rawValue, &bytes, limit)
+        var count = 0
+        // What is not read into stays untouched: most reads are far shorter than they may be.
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, filled in
+            count = unsafe cl_read(descriptor.rawValue, buffer.baseAddress, limit)
+            filled = max(count, 0)
+        }
         switch count {
-        case 1...:
-            bytes.removeLast(limit - count)
-            return .bytes(bytes)
+        case 1...: return .bytes(bytes)
         case 0, -Int(EIO), -Int(ECONNRESET): return .end
         case -Int(EAGAIN), -Int(EINTR): return .wouldBlock
         default: throw SystemCallError("read", Errno(rawValue: CInt(-count)))
