@@ -53,6 +53,7 @@ let package = Package(
     targets: [
         // C libraries, one module map each.
         .target(name: "CLinux"),
+        .target(name: "CUring", linkerSettings: [.linkedLibrary("uring")]),
         .systemLibrary(name: "CElf", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
@@ -72,7 +73,8 @@ let package = Package(
         layer("GuestMemory", ["CLinux", "Host", system]),
         layer("Virtio", ["GuestMemory"]),
         layer("VirtioMem", ["GuestMemory", "Virtio"]),
-        layer("Devices", ["GuestMemory", "Virtio", "Host"]),
+        layer("DiskIO", ["CLinux", "CUring", "GuestMemory", "Host", system]),
+        layer("Devices", ["DiskIO", "GuestMemory", "Virtio", "Host", system]),
         layer("KernelLayout", []),
         layer("KernelImage", ["ELF", "Decompression", "KernelLayout", "Host", system]),
         layer("LinuxBoot", ["GuestMemory", "KernelLayout"]),
@@ -81,8 +83,8 @@ let package = Package(
         layer(
             "Machine",
             [
-                "Configuration", "LinuxBoot", "KernelLayout", "Devices", "VirtioMem", "Virtio", "GuestMemory", "KVM",
-                "Host", system,
+                "Configuration", "LinuxBoot", "KernelLayout", "Devices", "DiskIO", "VirtioMem", "Virtio", "GuestMemory",
+                "KVM", "Host", system,
             ]),
         layer("Monitor", ["Machine", "Configuration", "Host", system]),
         layer("QMPProtocol", ["JSON", "Host", system]),
@@ -121,12 +123,17 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["GuestMemory", "Host", system], path: "Tests/TestSupport",
             swiftSettings: [.treatAllWarnings(as: .error)]),
+        .target(
+            name: "VirtioTestSupport", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTestSupport",
+            swiftSettings: [.treatAllWarnings(as: .error)]),
         tests("HostTests", ["Host", "CLinux", "TestSupport", system]),
         tests("GuestMemoryTests", ["GuestMemory", "Host", "TestSupport", system]),
         tests("KVMTests", ["KVM", "Host", system]),
-        tests("VirtioTests", ["Virtio", "GuestMemory", "TestSupport"]),
-        tests("VirtioMemTests", ["VirtioMem", "Virtio", "GuestMemory", "Host", "TestSupport"]),
-        tests("DevicesTests", ["Devices", "Virtio", "GuestMemory", "Host", "TestSupport"]),
+        tests("VirtioTests", ["Virtio", "VirtioTestSupport", "GuestMemory", "TestSupport"]),
+        tests("VirtioMemTests", ["VirtioMem", "Virtio", "VirtioTestSupport", "GuestMemory", "Host", "TestSupport"]),
+        tests("DiskIOTests", ["DiskIO", "GuestMemory", "Host", "CLinux", "VirtioTestSupport", system]),
+        tests(
+            "DevicesTests", ["Devices", "DiskIO", "Virtio", "VirtioTestSupport", "GuestMemory", "Host", "TestSupport"]),
         tests("KernelImageTests", ["KernelImage", "KernelLayout", "ELF", "Decompression", "Host", system]),
         tests("LinuxBootTests", ["LinuxBoot", "KernelLayout", "GuestMemory", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "KernelLayout"]),

@@ -7,6 +7,7 @@ extension LaunchRequest {
     /// ```
     /// --name web --cpus 2,sockets=1,cores=2,threads=1 --memory 512M --on-reboot reset
     /// --virtio-mem id=vm0,size=8G,node=0,requested-size=128M,block-size=2M
+    /// --disk id=root,fd=12,path=/srv/root.img
     /// --kernel fd=5,entry=0x1000000,segment=0x200000:0x1000:0x1000000:0x2000 --initrd fd=6,size=1048576
     /// --serial fd=7,name=/dev/pts/3 --monitor fd=8,path=/run/web.sock --qmp fd=9,path=/run/qmp.sock
     /// --run-directory fd=10,path=/run/swiftlet/web --log fd=11,level=info,format=text
@@ -28,6 +29,12 @@ extension LaunchRequest {
         }
         for device in machine.memoryDevices {
             arguments += ["--virtio-mem", device.optionText]
+        }
+        if !machine.hasEntropy {
+            arguments += ["--rng", "off"]
+        }
+        for disk in machine.disks {
+            arguments += ["--disk", disk.optionText]
         }
         arguments += ["--kernel", kernel.optionText]
         if let initialRAMDisk {
@@ -99,10 +106,11 @@ extension LaunchRequest {
     }
 
     private static let options = [
-        "--name", "--cpus", "--memory", "--on-reboot", "--resize-stall", "--numa", "--virtio-mem", "--kernel",
-        "--initrd", "--serial", "--monitor", "--qmp", "--run-directory", "--log", "--end-with", "--cmdline",
+        "--name", "--cpus", "--memory", "--on-reboot", "--resize-stall", "--numa", "--virtio-mem", "--rng",
+        "--disk", "--kernel", "--initrd", "--serial", "--monitor", "--qmp", "--run-directory", "--log", "--end-with",
+        "--cmdline",
     ]
-    private static let repeatableOptions: Set = ["--numa", "--virtio-mem", "--qmp", "--log"]
+    private static let repeatableOptions: Set = ["--numa", "--virtio-mem", "--disk", "--qmp", "--log"]
 
     /// Reads the value of `--end-with`: `fd=3`.
     public static func endWith(optionText text: String) throws(ConfigurationError) -> Int32 {
@@ -137,6 +145,12 @@ extension LaunchRequest {
         for text in given["--virtio-mem"] ?? [] {
             machine.memoryDevices.append(try MemoryDevice(optionText: text, isOpened: true))
         }
+        if let text = given["--rng"]?.first {
+            machine.hasEntropy = try MachineConfiguration.hasEntropy(optionText: text)
+        }
+        for (index, text) in (given["--disk"] ?? []).enumerated() {
+            machine.disks.append(try Disk(optionText: text, index: index, isOpened: true))
+        }
         return machine
     }
 }
@@ -148,6 +162,17 @@ extension MachineConfiguration {
             return try Milliseconds(parsing: text).count
         } catch {
             throw ConfigurationError("--resize-stall", error.description)
+        }
+    }
+}
+
+extension MachineConfiguration {
+    /// Reads the value of `--rng`.
+    public static func hasEntropy(optionText text: String) throws(ConfigurationError) -> Bool {
+        switch text {
+        case "on": return true
+        case "off": return false
+        default: throw ConfigurationError("--rng \(text)", "not one of on and off")
         }
     }
 }

@@ -47,6 +47,7 @@ extension MachineConfiguration {
         try Milliseconds(resizeStall).check(option: "--resize-stall")
         try checkNodes()
         try checkMemoryDevices()
+        try checkDisks()
     }
 
     private func checkCommandLine() throws(ConfigurationError) {
@@ -108,9 +109,11 @@ extension MachineConfiguration {
     }
 
     private func checkMemoryDevices() throws(ConfigurationError) {
-        guard memoryDevices.count <= Self.maximumDevices else {
+        let count = memoryDevices.count + furtherDeviceCount
+        guard count <= Self.maximumDevices else {
             throw ConfigurationError(
-                "--virtio-mem", "\(memoryDevices.count) devices are given; \(Self.maximumDevices) is the most")
+                memoryDevices.count > Self.maximumDevices / 2 ? "--virtio-mem" : "--disk",
+                "the machine would have \(count) virtio devices; \(Self.maximumDevices) is the most")
         }
         let nodeNumbers = nodes.isEmpty ? [0] : nodes.map(\.id).sorted()
         var seen: Set<String> = []
@@ -123,6 +126,16 @@ extension MachineConfiguration {
                 let known = nodeNumbers.map { String($0) }.joined(separator: ", ")
                 throw ConfigurationError(
                     device.option, "there is no node \(device.node): the nodes are \(known) (see --numa)")
+            }
+        }
+    }
+
+    private func checkDisks() throws(ConfigurationError) {
+        var seen = Set(memoryDevices.map(\.id))
+        for disk in disks {
+            try disk.check()
+            guard seen.insert(disk.id).inserted else {
+                throw ConfigurationError(disk.option, "this id is given twice")
             }
         }
     }

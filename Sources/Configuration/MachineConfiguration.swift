@@ -17,6 +17,10 @@ public struct MachineConfiguration: Sendable, Equatable {
     public var nodes: [NUMANode]
     /// The virtio-mem devices, in the order of their regions.
     public var memoryDevices: [MemoryDevice]
+    /// Whether guests get random numbers from the host (virtio-rng).
+    public var hasEntropy: Bool
+    /// The disks, in the order in which a guest finds them.
+    public var disks: [Disk]
     /// The whole command line of the guest's kernel.
     public var commandLine: String
     public var onReboot: RebootAction
@@ -37,6 +41,8 @@ public struct MachineConfiguration: Sendable, Equatable {
         memoryBackend: MemoryBackend = MemoryBackend(),
         nodes: [NUMANode] = [],
         memoryDevices: [MemoryDevice] = [],
+        hasEntropy: Bool = true,
+        disks: [Disk] = [],
         commandLine: String = KernelCommandLine().text,
         onReboot: RebootAction = .reset,
         resizeStall: UInt64 = defaultResizeStall
@@ -47,8 +53,15 @@ public struct MachineConfiguration: Sendable, Equatable {
         self.memoryBackend = memoryBackend
         self.nodes = nodes
         self.memoryDevices = memoryDevices
+        self.hasEntropy = hasEntropy
+        self.disks = disks
         self.commandLine = commandLine
         self.onReboot = onReboot
         self.resizeStall = resizeStall
+    }
+
+    /// How many virtio devices there are besides the memory devices. A guest finds them in this order.
+    public var furtherDeviceCount: Int {
+        (hasEntropy ? 1 : 0) + disks.count
     }
 }

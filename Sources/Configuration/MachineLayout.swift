@@ -38,7 +38,8 @@ public struct MachineLayout: Sendable, Equatable {
     public let ramRanges: [RAMRange]
     /// One for each memory device, in the order of the configuration.
     public let memoryDeviceRegions: [MemoryDeviceRegion]
-    /// One for each virtio device: the memory devices in the order of the configuration.
+    /// One for each virtio device: the memory devices in the order of the configuration, then the others in the
+    /// order of `MachineConfiguration.furtherDeviceCount`.
     public let virtioWindows: [VirtioWindow]
 
     /// Checks a configuration and lays it out.
@@ -55,7 +56,8 @@ public struct MachineLayout: Sendable, Equatable {
         for device in configuration.memoryDevices {
             try device.checkBlockCount()
         }
-        virtioWindows = Self.placeWindows(count: configuration.memoryDevices.count)
+        virtioWindows = Self.placeWindows(
+            count: configuration.memoryDevices.count + configuration.furtherDeviceCount)
     }
 
     /// One past the highest address that is, or may become, memory.

@@ -11,7 +11,7 @@ extension MemoryDevice {
     var option: String { "--virtio-mem \(id)" }
 
     func check() throws(ConfigurationError) {
-        guard !id.isEmpty, id.utf8.count <= 64, id.utf8.allSatisfy(\.isIdentifierCharacter) else {
+        guard id.isIdentifier else {
             throw ConfigurationError(
                 "--virtio-mem", "id \"\(id)\" is not made of 1 to 64 letters, digits and the signs - _ .")
         }
@@ -75,17 +75,6 @@ extension MemoryDevice {
                 option,
                 "slot-size \(ByteSize(slotSize)) is too large: KVM's slots have at most"
                     + " \(ByteSize(Self.maximumSlotSize))")
-        }
-    }
-}
-
-extension UInt8 {
-    fileprivate var isIdentifierCharacter: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
-            true
-        default: false
         }
     }
 }

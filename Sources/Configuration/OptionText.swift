@@ -12,9 +12,10 @@ struct OptionText {
     ///   - hiddenKeys: others that are allowed, and not for users.
     ///   - repeatable: those of them that may be given more than once.
     ///   - rest: a key whose value is the whole remaining text, whatever signs that has.
+    ///   - open: a key whose value ends only where one of the keys follows: it may have commas.
     init(
         _ option: String, _ text: some StringProtocol, keys: [String], hiddenKeys: Set<String> = [],
-        repeatable: Set<String> = [], rest: String? = nil
+        repeatable: Set<String> = [], rest: String? = nil, open: String? = nil
     ) throws(ConfigurationError) {
         self.option = text.isEmpty ? option : "\(option) \(text)"
         self.keys = keys
@@ -28,7 +29,10 @@ struct OptionText {
                 values[rest] = [String(remaining.dropFirst(rest.unicodeScalars.count + 1))]
                 return
             }
-            let word = remaining.prefix { $0 != "," }
+            var word = remaining.prefix { $0 != "," }
+            if let open, remaining.starts(with: "\(open)=".unicodeScalars) {
+                word = Self.word(of: remaining, upTo: keys)
+            }
             guard let sign = word.firstIndex(of: "=") else {
                 throw problem("\"\(String(word))\" is not of the form key=value")
             }
@@ -43,6 +47,17 @@ struct OptionText {
             guard word.endIndex != remaining.endIndex else { return }
             remaining = remaining[remaining.index(after: word.endIndex)...]
         }
+    }
+
+    /// What stands before the first comma that one of the keys follows.
+    private static func word(
+        of text: Substring.UnicodeScalarView, upTo keys: [String]
+    ) -> Substring.UnicodeScalarView {
+        for index in text.indices where text[index] == "," {
+            let rest = text[text.index(after: index)...]
+            if keys.contains(where: { rest.starts(with: "\($0)=".unicodeScalars) }) { return text[..<index] }
+        }
+        return text
     }
 
     /// An error about the option that lists the allowed keys.

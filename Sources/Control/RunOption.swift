@@ -36,6 +36,8 @@ public struct RunOption: Sendable {
         RunOption("memory", .keys),
         RunOption("numa", .keys, isRepeatable: true),
         RunOption("virtio-mem", .keys, isRepeatable: true),
+        RunOption("disk", .keys, isRepeatable: true),
+        RunOption("rng", .text),
         RunOption("on-reboot", .text),
         RunOption("resize-stall", .text),
         RunOption("serial", .channel),

@@ -15,6 +15,10 @@ final class MachineHardware {
     /// The part of it that is there from the start.
     let bootMemory: [GuestMemoryRegion]
     let memoryDevices: [MemoryDeviceUnit]
+    /// The other virtio devices.
+    private let units: [any DeviceUnit]
+    /// All virtio devices, in the order of their windows.
+    let virtioDevices: [any VirtioPlace]
     let serial: SerialUnit
     /// Pulsed when the power button is pressed.
     let powerButton: EventDescriptor
@@ -68,13 +72,20 @@ final class MachineHardware {
                     events: events))
         }
         memoryDevices = devices
-        bus = PlatformBus(serial: serial.port, virtioDevices: devices.map(\.transport), memory: memory)
+        units = try DeviceUnits.make(
+            configuration, windows: layout.virtioWindows.dropFirst(devices.count), memory: memory, loop: loop,
+            events: events)
+        virtioDevices = devices.map(\.unit) + units.map(\.place)
+        bus = PlatformBus(serial: serial.port, virtioDevices: virtioDevices.map(\.registers), memory: memory)
     }
 
     /// Puts every device and all memory back to where they were at power-on. No virtual machine uses them meanwhile.
     func systemReset() throws(MachineError) {
         for device in memoryDevices {
             device.systemReset()
+        }
+        for unit in units {
+            unit.systemReset()
         }
         serial.systemReset()
         try MachineError.calling(MachineError.host) { () throws(SystemCallError) in

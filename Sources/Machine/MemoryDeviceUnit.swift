@@ -9,15 +9,13 @@ import VirtioMem
 final class MemoryDeviceUnit {
     let id: String
     let node: UInt32
-    let window: MachineLayout.VirtioWindow
-    let interrupt: EventDescriptor
-    let queues: QueueEvents
-    let transport: VirtioMMIOTransport<VirtioMemDevice>
+    let unit: VirtioUnit<VirtioMemDevice>
+    var transport: VirtioMMIOTransport<VirtioMemDevice> { unit.transport }
 
     private let loop: EventLoop
     private let events: @Sendable (MachineEvent) -> Void
     private var announcedSize: UInt64 = 0
-    private var nextWarning = MonotonicInstant(nanoseconds: 0)
+    private var warnings: DeviceWarnings
     private var announcedRefusal: ElasticRegionError?
     private var announcedDiscardFailure: SystemCallError?
     /// When the region is to be maintained; nil when nothing is to be done. One timer is set for it, perhaps too early.
@@ -49,9 +47,9 @@ final class MemoryDeviceUnit {
     ) throws(MachineError) {
         id = configuration.id
         node = configuration.node
-        self.window = window
         self.loop = loop
         self.events = events
+        warnings = DeviceWarnings(about: configuration.id, events: events)
         let proximityDomain = !hasNodes ? nil : UInt16(clamping: configuration.node)
         let region = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             try ElasticRegion(
@@ -68,34 +66,22 @@ final class MemoryDeviceUnit {
             retryInterval: configuration.retryInterval, stallTime: stallTime, now: 0,
             Moment(device).observation(hasDriver: false))
         watch.setPaused(true, now: 0)
-        (interrupt, queues) = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
-            (try EventDescriptor(), try QueueEvents(count: device.queueSizes.count))
-        }
-        transport = VirtioMMIOTransport(
-            device: device, memory: guestMemory, interruptLine: InterruptEvent(event: interrupt), notifier: queues)
-        try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
-            try serveEvents()
-        }
-    }
-
-    private func serveEvents() throws(SystemCallError) {
-        _ = try loop.add(queues.driver.descriptor, .readable) { [unowned self] _ in
-            queues.driver.drain()
-            driverChanged()
-        }
-        for (index, event) in queues.events.enumerated() {
-            _ = try loop.add(event.descriptor, .readable) { [unowned self] _ in
-                event.drain()
-                let begin = MonotonicInstant.now()
-                let problem = transport.processQueue(index)
-                requestTime.note(nanoseconds: begin.nanoseconds(until: .now()))
-                problem == nil ? update() : driverChanged()
-            }
+        do throws(SystemCallError) {
+            unit = try VirtioUnit(device, window: window, memory: guestMemory)
+            try unit.serve(
+                on: loop, onQueue: { [unowned self] in processQueue($0) },
+                onDriver: { [unowned self] in driverChanged() })
+        } catch {
+            throw .host(error)
         }
     }
 
-    /// Offset in bytes of the register that the guest notifies queues by.
-    var notifyOffset: UInt64 { VirtioMMIOTransport<VirtioMemDevice>.notifyOffset }
+    private func processQueue(_ index: Int) {
+        let begin = MonotonicInstant.now()
+        let problem = transport.processQueue(index)
+        requestTime.note(nanoseconds: begin.nanoseconds(until: .now()))
+        problem == nil ? update() : driverChanged()
+    }
 
     func setRequestedSize(_ size: UInt64) throws(MachineError) {
         do throws(VirtioMemError) {
@@ -120,7 +106,7 @@ final class MemoryDeviceUnit {
     }
 
     func systemReset() {
-        transport.systemReset()
+        unit.systemReset()
         driver = .absent
         update()
         restartWatch()
@@ -244,13 +230,13 @@ extension MemoryDeviceUnit {
         if moment.refusal != announcedRefusal {
             announcedRefusal = moment.refusal
             if let refusal = moment.refusal {
-                warn("the host refuses memory, and the guest has to try again: \(refusal)")
+                warnings.warn("the host refuses memory, and the guest has to try again: \(refusal)")
             }
         }
         if moment.discardFailure != announcedDiscardFailure {
             announcedDiscardFailure = moment.discardFailure
             if let failure = moment.discardFailure {
-                warn("the host does not take unplugged memory back, which is tried again: \(failure)")
+                warnings.warn("the host does not take unplugged memory back, which is tried again: \(failure)")
             }
         }
     }
@@ -261,24 +247,15 @@ extension MemoryDeviceUnit {
         driver = new
         switch new {
         case .needsReset(let error):
-            warn("the guest's driver broke a rule, and its device needs a reset: \(error)")
+            warnings.warn(error)
         case .refused:
             // The same words as where a resize stalls for it.
             for finding in diagnosis.findings {
-                warn("\(finding.statement); \(finding.nextStep)")
+                warnings.warn("\(finding.statement); \(finding.nextStep)")
             }
         case .absent, .starting, .failed, .running: break
         }
         update()
-    }
-
-    /// Warns, once a second at most: a guest can cause as many warnings as it likes.
-    private func warn(_ text: String) {
-        let now = MonotonicInstant.now()
-        if now >= nextWarning {
-            nextWarning = now.advanced(byMilliseconds: 1_000)
-            events(.warning("\(id): \(text)"))
-        }
     }
 }
 

@@ -149,7 +149,7 @@ final class VirtualMachine {
     private func connectEvents(of hardware: MachineHardware) throws(SystemCallError) {
         try vm.assignInterrupt(hardware.serial.interrupt, gsi: Platform.serialInterrupt)
         try vm.assignInterrupt(hardware.powerButton, gsi: Platform.powerButtonInterrupt)
-        for device in hardware.memoryDevices {
+        for device in hardware.virtioDevices {
             try vm.assignInterrupt(device.interrupt, gsi: device.window.interrupt)
             for (index, event) in device.queues.events.enumerated() {
                 try vm.assignNotification(

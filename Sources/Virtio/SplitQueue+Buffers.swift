@@ -38,6 +38,23 @@ extension SplitQueue {
         try store(value, count: 8, at: offset, of: chain)
     }
 
+    /// Copies to the writable bytes; does nothing where the chain belongs to a queue that was reset since.
+    public func write(_ bytes: RawSpan, at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) {
+        guard chain.epoch == epoch else { return }
+        try check(chain, offset, UInt64(bytes.byteCount), available: chain.writableLength)
+        let range = chain.readableCount..<(chain.readableCount + chain.writableCount)
+        var pieces = Pieces(range, at: offset, count: UInt64(bytes.byteCount))
+        var done = 0
+        while let piece = pieces.next(of: self) {
+            do throws(GuestMemoryError) {
+                try memory.write(bytes.extracting(done..<done + Int(piece.count)), at: piece.address)
+            } catch {
+                throw .memory(error)
+            }
+            done += Int(piece.count)
+        }
+    }
+
     /// Calls the body with each piece of a range of the readable bytes, in order.
     ///
     /// - Throws: `buffersTooShort` before the first call, `staleChain`, and what the body throws.
@@ -76,19 +93,40 @@ extension SplitQueue {
     private func forEachPiece(
         in range: Range<Int>, at offset: UInt64, count: UInt64, _ body: (GuestBuffer) throws(VirtqueueError) -> Void
     ) throws(VirtqueueError) {
-        var skip = offset
-        var left = count
-        for index in range where left > 0 {
-            let buffer = buffers[index]
-            guard skip < buffer.count else {
-                skip -= buffer.count
-                continue
+        var pieces = Pieces(range, at: offset, count: count)
+        while let piece = pieces.next(of: self) {
+            try body(piece)
+        }
+    }
+
+    /// The pieces of guest memory that a range of a chain's bytes consists of, one after the other.
+    private struct Pieces {
+        private var indices: Range<Int>
+        /// Bytes to pass over first.
+        private var skip: UInt64
+        private var left: UInt64
+
+        init(_ indices: Range<Int>, at offset: UInt64, count: UInt64) {
+            self.indices = indices
+            skip = offset
+            left = count
+        }
+
+        mutating func next(of queue: SplitQueue) -> GuestBuffer? {
+            while left > 0, let index = indices.popFirst() {
+                let buffer = queue.buffers[index]
+                guard skip < buffer.count else {
+                    skip -= buffer.count
+                    continue
+                }
+                let length = min(buffer.count - skip, left)
+                // No overflow: the whole buffer was found in guest memory.
+                let piece = GuestBuffer(address: GuestAddress(buffer.address.rawValue + skip), count: length)
+                skip = 0
+                left -= length
+                return piece
             }
-            let length = min(buffer.count - skip, left)
-            // No overflow: the whole buffer was found in guest memory.
-            try body(GuestBuffer(address: GuestAddress(buffer.address.rawValue + skip), count: length))
-            skip = 0
-            left -= length
+            return nil
         }
     }
 

@@ -1,6 +1,9 @@
 import GuestMemory
 
 extension SplitQueue {
+    /// Whether a chain comes from this queue, and not from one that was there before a reset.
+    public func owns(_ chain: DescriptorChain) -> Bool { chain.epoch == epoch }
+
     /// Gives a chain back to the driver.
     ///
     /// A chain of a queue that was reset since is not given back to the one that took its place: nothing happens.

@@ -72,6 +72,11 @@ public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
         }
     }
 
+    /// Whether a queue can be used now; it may be otherwise as soon as this returns.
+    public func isUsable(_ index: Int) -> Bool {
+        state.withLock { $0.usableQueue(index) != nil }
+    }
+
     /// Gives access to the device.
     public func withDevice<Result: ~Copyable, Failure: Error>(
         _ body: (inout sending Device) throws(Failure) -> sending Result

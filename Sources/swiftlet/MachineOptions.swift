@@ -53,6 +53,18 @@ struct MachineOptions: ParsableArguments {
     var virtioMem: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            "A disk: a raw image or a block device; see above for further keys. May be repeated.",
+            valueName: "path=root.img,id=root,readonly=on"))
+    var disk: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Whether the guest gets random numbers from the host (virtio-rng): on or off.", valueName: "switch"),
+        completion: .list(["on", "off"]))
+    var rng = "on"
+
+    @Option(
         help: ArgumentHelp("What a guest's reboot does: reset or exit.", valueName: "action"),
         completion: .list(RebootAction.allCases.map(\.rawValue)))
     var onReboot = RebootAction.reset.rawValue
@@ -76,6 +88,8 @@ struct MachineOptions: ParsableArguments {
             memoryBackend: memory.backend,
             nodes: nodes,
             memoryDevices: try virtioMem.map { try MemoryDevice(optionText: $0) },
+            hasEntropy: try MachineConfiguration.hasEntropy(optionText: rng),
+            disks: try disk.enumerated().map { try Disk(optionText: $1, index: $0) },
             commandLine: KernelCommandLine(
                 includesDefaults: !noDefaultCmdline, isVerbose: verboseBoot, addition: cmdline
             ).text,

@@ -55,6 +55,8 @@ extension RunCommand {
         add("memory", machine.memory.map { fromRoot($0, behind: "path=") })
         machine.numa.forEach { add("numa", $0) }
         machine.virtioMem.forEach { add("virtio-mem", fromRoot($0, behind: "path=")) }
+        machine.disk.enumerated().forEach { add("disk", fromRoot($1, index: $0)) }
+        add("rng", machine.rng, unless: "on")
         add("on-reboot", machine.onReboot, unless: RebootAction.reset.rawValue)
         add(
             "resize-stall", machine.resizeStall, unless: "\(Milliseconds(MachineConfiguration.defaultResizeStall))")
@@ -66,6 +68,13 @@ extension RunCommand {
         add("log-file", log.logFile.map { FilePath($0).fromRoot.string })
         add("detach", if: detach)
         return MachineFile(entries)
+    }
+
+    /// A disk whose path is from the root.
+    private func fromRoot(_ text: String, index: Int) -> String {
+        guard var disk = try? Disk(optionText: text, index: index) else { return text }
+        disk.path = FilePath(disk.path).fromRoot.string
+        return disk.optionText
     }
 
     /// A text whose path, behind a word that begins it or follows a comma, is from the root.

@@ -22,6 +22,8 @@ struct RunCommand: ParsableCommand {
               swiftlet run --name web --detach --virtio-mem id=vm0,size=8G
                   A machine in the background, for 'swiftlet console web',
                   'swiftlet resize web vm0 2G' and 'swiftlet stop web'.
+              swiftlet run --disk path=data.img --disk path=/dev/sdb,readonly=on
+                  Two disks, /dev/vda and /dev/vdb in the guest.
               swiftlet run --config web.yaml --memory 2G
                   The machine that a file describes, with other boot memory.
               swiftlet run --memory size=1G,backend=memfd,prealloc=on \\
@@ -34,6 +36,9 @@ struct RunCommand: ParsableCommand {
 
             FURTHER KEYS of --virtio-mem:
             \(deviceKeys)
+
+            FURTHER KEYS of --disk:
+            \(diskKeys)
 
             BACKENDS: what memory is made of, as keys of --virtio-mem and of --memory:
             \(backendKeys)
@@ -109,6 +114,18 @@ struct RunCommand: ParsableCommand {
         ("retry-interval=DURATION", "the longest time until a driver is reminded, 0 for never (default: 1s)"),
     ])
 
+    private static let diskKeys = list([
+        ("direct=on|off", "read and write past the host's cache (default: off)"),
+        (
+            "cache=writeback|unsafe",
+            "unsafe ignores flushes: what is written is lost with the host (default: writeback)"
+        ),
+        ("discard=on|off", "what the guest discards is given back to the host (default: on)"),
+        ("serial=TEXT", "what the guest gets as its serial number, at most 20 bytes"),
+        ("queues=N", "queues, 1 to 16 (default: 1)"),
+        ("queue-size=N", "descriptors of each, a power of two from 4 to 1024 (default: 256)"),
+    ])
+
     private static let backendKeys = list([
         ("backend=anonymous|memfd|hugetlbfs|file", "where it comes from (default: anonymous)"),
         ("share=on|off", "whether others that have the file see it (default: on, but for anonymous)"),
@@ -151,6 +168,7 @@ struct RunCommand: ParsableCommand {
         // From here on it is the guest's process that is told to end: it cleans up.
         deferTermination()
         let memory = try MemoryFiles(opening: machine)
+        let disks = try DiskFiles(opening: memory.machine)
         let serial = try SerialEnd(opening: serialOption, apartFrom: files.sources)
         let logFile = try log.openFile(apartFrom: files.sources)
         let places = try RunPlaces(
@@ -161,7 +179,7 @@ struct RunCommand: ParsableCommand {
         }
 
         let request = LaunchRequest(
-            machine: memory.machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk,
+            machine: disks.machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk,
             serial: serial?.channel ?? places.serialChannel, monitor: places.monitor,
             qmp: places.qmp.map(\.listener), runDirectory: places.runDirectory, logs: logs,
             endWith: endWith?.rawValue)
@@ -169,7 +187,8 @@ struct RunCommand: ParsableCommand {
             complain("warning: \(problem)")
         }
         let descriptors =
-            files.descriptors + memory.descriptors + (serial?.descriptors ?? []) + places.descriptors
+            files.descriptors + memory.descriptors + disks.descriptors + (serial?.descriptors ?? [])
+            + places.descriptors
             + [logFile, endWith].compactMap { $0 }
         guard detach, let directory, let runLog = places.log else {
             let error = vmm.become(request, keeping: descriptors)

@@ -88,8 +88,8 @@ import Testing
     }
 
     @Test func anUnknownOptionIsAnError() {
-        let message = mistake { _ = try LaunchRequest(arguments: ["--disk", "x"]) }
-        #expect(message?.hasPrefix("--disk: unknown option; they are --name, --cpus,") == true)
+        let message = mistake { _ = try LaunchRequest(arguments: ["--floppy", "x"]) }
+        #expect(message?.hasPrefix("--floppy: unknown option; they are --name, --cpus,") == true)
     }
 
     @Test func whatIsWrittenIsRead() throws {

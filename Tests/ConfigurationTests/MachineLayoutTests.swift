@@ -68,8 +68,9 @@ import Testing
 
     @Test func interruptLinesAreSharedOnlyBeyondThoseThatExist() throws {
         func windows(_ count: Int) throws -> [MachineLayout.VirtioWindow] {
-            try MachineConfiguration(memoryDevices: (0..<count).map { MemoryDevice(id: "vm\($0)", size: 2 << 20) })
-                .validated().virtioWindows
+            try MachineConfiguration(
+                memoryDevices: (0..<count).map { MemoryDevice(id: "vm\($0)", size: 2 << 20) }, hasEntropy: false
+            ).validated().virtioWindows
         }
         let few = try windows(17)
         #expect(few.map(\.interrupt) == [16, 17, 18, 19, 20, 21, 22, 23, 5, 6, 7, 10, 11, 12, 13, 14, 15])
@@ -79,6 +80,15 @@ import Testing
         #expect(some.indices.filter { some[$0].isShared } == [0, 1, 17, 18])
         #expect(some[17].interrupt == 16 && some[18].interrupt == 17)
         #expect(try windows(64).allSatisfy(\.isShared))
+    }
+
+    @Test func eachVirtioDeviceHasItsWindow() throws {
+        let devices = [MemoryDevice(id: "vm0", size: 2 << 20), MemoryDevice(id: "vm1", size: 2 << 20)]
+        let layout = try MachineConfiguration(memoryDevices: devices).validated()
+        #expect(layout.virtioWindows.map(\.address) == [0xd000_0000, 0xd000_1000, 0xd000_2000])
+        let disks = [Disk(id: "root", path: "root.img"), Disk(id: "data", path: "data.img")]
+        let others = try MachineConfiguration(hasEntropy: false, disks: disks).validated()
+        #expect(others.virtioWindows.map(\.address) == [0xd000_0000, 0xd000_1000])
     }
 
     @Test func nothingOverlaps() throws {

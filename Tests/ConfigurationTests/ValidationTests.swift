@@ -173,7 +173,9 @@ import Testing
             memoryDevices: (0..<64).map { MemoryDevice(id: "vm\($0)", size: 8 << 30) })
         try configuration.validated(physicalAddressBits: 40)
         configuration.memoryDevices = (0..<257).map { MemoryDevice(id: "vm\($0)", size: 2 << 20) }
-        #expect(mistake { try configuration.validated() } == "--virtio-mem: 257 devices are given; 256 is the most")
+        #expect(
+            mistake { try configuration.validated() }
+                == "--virtio-mem: the machine would have 258 virtio devices; 256 is the most")
     }
 
     private static let nodeMistakes: [([String], String)] = [

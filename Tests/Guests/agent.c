@@ -18,7 +18,7 @@ enum operation {
     START_DEVICE,  // a: number, b: features
     RINGS,         // a: descriptors, b: available, c: used, 0 for its own; device 0; makes a chain available
     REQUEST,       // a: type | device << 16, b: address, c: blocks
-    CHAIN,         // a: request's address, b: response's; device 0
+    CHAIN,         // a: request's address, b: response's, 0 for its own; c: device
     INDIRECT,      // a: table's address, b: bytes; device 0
     RANDOM_CHAINS, // a: count, b: seed, c: an address to aim at
     STATUS,        // of device 0
@@ -252,7 +252,7 @@ static void execute(void *argument) {
     case START_DEVICE: work->value = device_start(&devices[a], (unsigned)a, (uint32_t)b); break;
     case RINGS: rings(&devices[0], a, b, c); break;
     case REQUEST: work->value = (uint64_t)device_request(&devices[a >> 16], (uint16_t)a, b, (uint16_t)c); break;
-    case CHAIN: work->value = chain(&devices[0], a, b); break;
+    case CHAIN: work->value = chain(&devices[c], a, b); break;
     case INDIRECT: work->value = indirect(&devices[0], a, b); break;
     case RANDOM_CHAINS: work->value = random_chains(&devices[0], a, b, c); break;
     case STATUS: work->value = device_read(&devices[0], REGISTER_STATUS); break;

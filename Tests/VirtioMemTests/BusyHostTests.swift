@@ -6,6 +6,7 @@ import Testing
 import Virtio
 
 @testable import VirtioMem
+@testable import VirtioTestSupport
 
 /// What the guest sees of a host that fails: BUSY or success, never an error, and its next try works.
 @Suite struct BusyHostTests {

@@ -4,6 +4,7 @@ import Testing
 import Virtio
 
 @testable import VirtioMem
+@testable import VirtioTestSupport
 
 /// What the specification demands of the configuration space, of negotiation and of resets (5.15.4.2, 5.15.5.2), in
 /// its words.

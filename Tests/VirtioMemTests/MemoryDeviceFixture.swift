@@ -4,6 +4,7 @@ import Testing
 import Virtio
 
 @testable import VirtioMem
+@testable import VirtioTestSupport
 
 /// A memory device on its transport, over memory of this process, and what a driver does with it.
 final class MemoryDeviceFixture {

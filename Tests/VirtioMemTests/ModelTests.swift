@@ -5,6 +5,7 @@ import Testing
 import Virtio
 
 @testable import VirtioMem
+@testable import VirtioTestSupport
 
 /// The device and a model of it are asked the same: a million requests, right ones and wrong ones, with resets, new
 /// sizes and a host that fails in between. They give the same answers and have the same state all along.

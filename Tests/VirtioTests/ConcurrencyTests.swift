@@ -4,6 +4,7 @@ import Synchronization
 import Testing
 
 @testable import Virtio
+@testable import VirtioTestSupport
 
 /// A driver and a device on threads of their own: no request may be forgotten between them, though either tells the other
 /// only when it is asked to.

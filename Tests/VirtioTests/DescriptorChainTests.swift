@@ -2,6 +2,7 @@ import GuestMemory
 import Testing
 
 @testable import Virtio
+@testable import VirtioTestSupport
 
 /// What `nextChain()` makes of chains that follow the rules.
 @Suite struct DescriptorChainTests {

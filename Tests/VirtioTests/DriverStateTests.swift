@@ -2,6 +2,7 @@ import GuestMemory
 import Testing
 
 @testable import Virtio
+@testable import VirtioTestSupport
 
 /// How far a driver is, for people, and that somebody is told when that changes.
 @Suite struct DriverStateTests {

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import Virtio
+@testable import VirtioTestSupport
 
 /// Random drivers, from a seed: whatever they do, nothing traps and everything ends.
 @Suite struct FuzzTests {

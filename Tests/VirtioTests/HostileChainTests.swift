@@ -2,6 +2,7 @@ import GuestMemory
 import Testing
 
 @testable import Virtio
+@testable import VirtioTestSupport
 
 /// What `nextChain()` makes of drivers that break the rules.
 @Suite struct HostileChainTests {

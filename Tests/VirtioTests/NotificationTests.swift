@@ -2,6 +2,7 @@ import GuestMemory
 import Testing
 
 @testable import Virtio
+@testable import VirtioTestSupport
 
 /// Used ring, interrupts and notifications (virtio specification, 2.7.7 to 2.7.14).
 @Suite struct NotificationTests {

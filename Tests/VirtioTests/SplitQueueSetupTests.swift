@@ -2,6 +2,7 @@ import GuestMemory
 import Testing
 
 @testable import Virtio
+@testable import VirtioTestSupport
 
 @Suite struct SplitQueueSetupTests {
     private let memory: GuestMemory

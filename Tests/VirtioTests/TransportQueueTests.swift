@@ -2,6 +2,7 @@ import GuestMemory
 import Testing
 
 @testable import Virtio
+@testable import VirtioTestSupport
 
 /// Queues behind the registers of virtio-mmio.
 @Suite struct TransportQueueTests {

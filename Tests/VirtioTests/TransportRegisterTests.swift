@@ -2,6 +2,7 @@ import GuestMemory
 import Testing
 
 @testable import Virtio
+@testable import VirtioTestSupport
 
 /// The registers of virtio-mmio (virtio specification, 4.2.2), but for queues and their interrupts.
 @Suite struct TransportRegisterTests {

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "disks.h"
 #include "files.h"
 #include "guarded_access.h"
 #include "kvm.h"

@@ -65,6 +65,7 @@ def all_parts():
     guests(
         "backings", "memory of every kind, and memory that is broken", "EndToEnd.BackingTests",
         "HostTests.HostMemoryErrorTests", "MachineTests.BackingMachineTests", seconds=90)
+    guests("disks", "disks and random numbers", "EndToEnd.DiskTests", seconds=110)
     guests("sound-memory", "memory keeps what it holds", "EndToEnd.SoundMemoryTests", seconds=60)
     guests(
         "console", "console, monitor and refusals", "EndToEnd.ConsoleTests", "EndToEnd.MonitorTests",

@@ -1,0 +1,79 @@
+import CLinux
+
+/// Pieces of guest memory that a system call reads from or writes to, in order (`iovec`, readv(2)). The kernel finds out
+/// by itself what is not accessible, and fails with EFAULT.
+@safe public final class GuestVectors: @unchecked Sendable {
+    // Sendable: whoever makes a request of it, and whoever carries that out, have it one after the other. Keeping
+    // `memory` keeps the pointers valid.
+
+    private let memory: GuestMemory
+    private var vectors = UnsafeMutableBufferPointer<iovec>.allocate(capacity: 4)
+    private var pieceCount = 0
+    /// Those before have been read or written already.
+    private var first = 0
+    /// Bytes that are still to be read or written.
+    public private(set) var byteCount: UInt64 = 0
+
+    /// The most pieces that one system call takes (IOV_MAX).
+    private static let most = 1024
+
+    public init(of memory: GuestMemory) {
+        self.memory = memory
+    }
+
+    deinit {
+        unsafe vectors.deallocate()
+    }
+
+    public func removeAll() {
+        pieceCount = 0
+        first = 0
+        byteCount = 0
+    }
+
+    /// Adds a piece; it may lie in several regions that follow each other.
+    ///
+    /// - Throws: `unmapped` where some of it is no guest memory.
+    public func append(_ address: GuestAddress, count: UInt64) throws(GuestMemoryError) {
+        var done: UInt64 = 0
+        while done < count {
+            let (pointer, available) = try unsafe memory.part(of: address, count: count, after: done)
+            let length = min(available, count - done)
+            if unsafe pieceCount == vectors.count { grow() }
+            unsafe vectors[pieceCount] = iovec(iov_base: pointer, iov_len: Int(length))
+            pieceCount += 1
+            done += length
+        }
+        byteCount += count
+    }
+
+    /// Forgets the first bytes: they have been read or written.
+    public func removeFirst(_ count: UInt64) {
+        var left = min(count, byteCount)
+        byteCount -= left
+        while left > 0 {
+            let length = unsafe UInt64(vectors[first].iov_len)
+            guard left < length else {
+                left -= length
+                first += 1
+                continue
+            }
+            unsafe vectors[first].iov_base += Int(left)
+            unsafe vectors[first].iov_len -= Int(left)
+            return
+        }
+    }
+
+    private func grow() {
+        let larger = unsafe UnsafeMutableBufferPointer<iovec>.allocate(capacity: 2 * vectors.count)
+        _ = unsafe larger.initialize(from: vectors)
+        unsafe vectors.deallocate()
+        unsafe vectors = larger
+    }
+
+    /// The pieces that are left, or the first of them: as many as one system call takes. They stay there until
+    /// something is added or removed, or this is gone.
+    public var pieces: UnsafeBufferPointer<iovec> {
+        unsafe UnsafeBufferPointer(rebasing: vectors[first..<min(pieceCount, first + Self.most)])
+    }
+}

@@ -1,0 +1,62 @@
+import Configuration
+import GuestMemory
+import Host
+import Virtio
+
+/// A virtio device in its place in a machine: its registers' window, its interrupt line and the events of its queues.
+/// It belongs to the event loop's thread.
+final class VirtioUnit<Device: VirtioDevice>: VirtioPlace {
+    let window: MachineLayout.VirtioWindow
+    let interrupt: EventDescriptor
+    let queues: QueueEvents
+    let transport: VirtioMMIOTransport<Device>
+
+    /// - Parameter memory: where the guest's queues and buffers are.
+    init(
+        _ device: sending Device, window: MachineLayout.VirtioWindow, memory: GuestMemory
+    ) throws(SystemCallError) {
+        self.window = window
+        interrupt = try EventDescriptor()
+        queues = try QueueEvents(count: device.queueSizes.count)
+        transport = VirtioMMIOTransport(
+            device: device, memory: memory, interruptLine: InterruptEvent(event: interrupt), notifier: queues)
+    }
+
+    /// Serves the device from now on.
+    ///
+    /// - Parameters:
+    ///   - onQueue: the guest has something in a queue, or the queue wants another turn.
+    ///   - onDriver: the driver has come further, begins anew or broke a rule.
+    func serve(
+        on loop: EventLoop, onQueue: @escaping (Int) -> Void, onDriver: @escaping () -> Void
+    ) throws(SystemCallError) {
+        _ = try loop.add(queues.driver.descriptor, .readable) { [queues] _ in
+            queues.driver.drain()
+            onDriver()
+        }
+        for (index, event) in queues.events.enumerated() {
+            _ = try loop.add(event.descriptor, .readable) { _ in
+                event.drain()
+                onQueue(index)
+            }
+        }
+    }
+
+    var registers: any PlatformBus.RegisterWindow { transport }
+    var notifyOffset: UInt64 { VirtioMMIOTransport<Device>.notifyOffset }
+
+    func systemReset() { transport.systemReset() }
+}
+
+/// Where a virtio device is, whatever its type.
+protocol VirtioPlace: AnyObject {
+    var window: MachineLayout.VirtioWindow { get }
+    var interrupt: EventDescriptor { get }
+    var queues: QueueEvents { get }
+    var registers: any PlatformBus.RegisterWindow { get }
+    /// Offset in bytes of the register that the guest notifies queues by.
+    var notifyOffset: UInt64 { get }
+
+    /// Puts the device back to where it was at power-on.
+    func systemReset()
+}

@@ -1,0 +1,166 @@
+import DiskIO
+import GuestMemory
+import SystemPackage
+import Testing
+
+@testable import Devices
+@testable import Virtio
+@testable import VirtioTestSupport
+
+/// What becomes of a block device's requests while a slow and faulty disk works on them.
+struct BlockRequestTests {
+    private let engine: FakeDiskEngine
+    private let driver: BlockDriver
+
+    init() throws {
+        let engine = try FakeDiskEngine()
+        self.engine = engine
+        driver = try BlockDriver(VirtioBlockConfiguration(size: 1 << 20, queueSize: 16)) { _ in engine }
+    }
+
+    private func data(_ number: UInt64, _ count: UInt32 = 512) -> [FakeDriver.Piece] {
+        [.writable(BlockDriver.data + number * 1024, count)]
+    }
+
+    @Test func requestsEndInAnyOrder() throws {
+        for number in 0..<4 as Range<UInt64> { try driver.send(0, sector: number, data(number), number: number) }
+        #expect(engine.underWay.count == 4 && driver.driver.takeUsedHeads().isEmpty)
+        for tag in [2, 0, 3, 1] {
+            engine.finish(tag, 512)
+            driver.complete()
+            #expect(try driver.driver.takeUsed().count == 1)
+            #expect(try driver.status(UInt64(tag)) == 0)
+        }
+        #expect(engine.underWay.isEmpty)
+    }
+
+    @Test func aBatchIsBegunAtOnceAndToldByOneInterrupt() throws {
+        engine.immediate = 512
+        _ = driver.fixture.host.takePulses()
+        for number in 0..<5 as Range<UInt64> { try driver.add(0, sector: number, data(number), number: number) }
+        try driver.driver.publish()
+        driver.fixture.transport.processQueue(0)
+        #expect(try driver.driver.takeUsed().count == 5)
+        #expect(driver.fixture.host.takePulses() == 1)
+    }
+
+    @Test func whatWasDoneInPartGoesOn() throws {
+        try driver.send(0, sector: 4, [.writable(BlockDriver.data, 512), .writable(BlockDriver.data + 1024, 512)])
+        engine.finish(0, 700)
+        driver.complete()
+        #expect(try driver.status() == 0xEE)
+        let rest = try #require(engine.underWay[0])
+        #expect(rest.offset == 4 * 512 + 700 && rest.vectors.byteCount == 324)
+        engine.finish(0, 324)
+        driver.complete()
+        #expect(try driver.driver.takeUsed() == [FakeDriver.Used(head: 0, written: 1025)])
+        #expect(try driver.status() == 0)
+    }
+
+    @Test(arguments: [Errno.ioError, .noSpace, .badAddress, .badFileDescriptor]) func errorsReachTheDriver(
+        _ errno: Errno
+    ) throws {
+        try driver.send(1, [.readable(BlockDriver.data, 512)])
+        engine.finish(0, Int(-errno.rawValue))
+        driver.complete()
+        #expect(try driver.status() == 1)
+        #expect(driver.fixture.transport.withDevice { $0.problem } == .host(.write, errno))
+    }
+
+    @Test func whatTheHostCouldNotBeginIsTriedAgain() throws {
+        try driver.send(4)
+        engine.finish(0, Int(-Errno.resourceTemporarilyUnavailable.rawValue))
+        driver.complete()
+        #expect(try driver.status() == 0xEE && engine.begun == [0, 0])
+        engine.finish(0, 0)
+        driver.complete()
+        #expect(try driver.status() == 0)
+    }
+
+    @Test func resetsWaitForWhatIsUnderWay() throws {
+        try driver.send(0, data(0))
+        try driver.send(0, data(1), number: 1)
+        driver.fixture.write(.status, 0)
+        #expect(engine.underWay.isEmpty)
+        // Nobody is answered: the memory is the driver's again.
+        #expect(try driver.status() == 0xEE && driver.status(1) == 0xEE)
+        #expect(try driver.driver.usedIndex == 0)
+    }
+
+    @Test func aQueueThatWasTakenAwayIsNotAnswered() throws {
+        try driver.send(0, data(0))
+        driver.fixture.write(.queueSelect, 0)
+        driver.fixture.write(.queueReady, 0)
+        #expect(!driver.fixture.transport.isUsable(0))
+        engine.finish(0, 512)
+        driver.fixture.transport.withDevice { $0.dropCompletions(queue: 0) }
+        #expect(try driver.status() == 0xEE && driver.driver.usedIndex == 0)
+        // Its room is there for another request.
+        driver.fixture.setUp(TestMemory.setup(size: 16))
+        let next = try driver.fixture.start(features: VirtioFeature.version1, size: 16)
+        #expect(next.free.count == 16)
+    }
+
+    @Test func memoryThatIsGoneMeanwhileIsTheDriversMistake() throws {
+        // The status lies in the second region, which goes away under the request.
+        try driver.memory.store(UInt64(0), at: GuestAddress(TestMemory.free))
+        try driver.memory.store(UInt64(0), at: GuestAddress(TestMemory.free + 8))
+        try driver.driver.add([
+            .readable(TestMemory.free, 16), .writable(BlockDriver.data, 512), .writable(TestMemory.second, 1),
+        ])
+        try driver.driver.publish()
+        driver.fixture.transport.processQueue(0)
+        let region = driver.memory.regions[1]
+        try region.mapping.protect(0..<region.size, .inaccessible)
+        engine.finish(0, 512)
+        #expect(driver.complete() == .memory(.inaccessible(GuestAddress(TestMemory.second), count: 1)))
+        #expect(driver.fixture.read(.status) & 64 != 0)
+    }
+
+    @Test func aDriverThatSendsOneDescriptorForEverWaits() throws {
+        // 16 descriptors, one chain of three, made available again and again.
+        try driver.add(0, data(0))
+        for _ in 0..<15 { try driver.driver.offer(0) }
+        try driver.driver.publish()
+        driver.fixture.transport.processQueue(0)
+        #expect(engine.underWay.count == 16)
+        for _ in 0..<16 { try driver.driver.offer(0) }
+        try driver.driver.publish()
+        driver.fixture.transport.processQueue(0)
+        #expect(engine.underWay.count == 16)
+        // As soon as there is room they are taken up.
+        for tag in 0..<16 { engine.finish(tag, 512) }
+        driver.complete()
+        #expect(engine.underWay.count == 16)
+    }
+
+    @Test func withoutFlushesWritesAreDurable() throws {
+        let engine = try FakeDiskEngine()
+        let configuration = VirtioBlockConfiguration(size: 1 << 20, queueSize: 16)
+        let driver = try BlockDriver(configuration, { _ in engine }, features: VirtioFeature.version1)
+        try driver.send(1, [.readable(BlockDriver.data, 512)])
+        guard case .write(durable: true)? = engine.underWay[0]?.operation else {
+            Issue.record("not durable")
+            return
+        }
+        try self.driver.send(1, [.readable(BlockDriver.data, 512)])
+        guard case .write(durable: false)? = self.engine.underWay[0]?.operation else {
+            Issue.record("durable")
+            return
+        }
+    }
+
+    @Test func unsafeDisksIgnoreFlushes() throws {
+        let engine = try FakeDiskEngine()
+        let configuration = VirtioBlockConfiguration(size: 1 << 20, ignoresFlushes: true, queueSize: 16)
+        let driver = try BlockDriver(configuration) { _ in engine }
+        try driver.send(4)
+        #expect(try driver.status() == 0 && engine.begun.isEmpty)
+    }
+}
+
+extension FakeDriver {
+    fileprivate func takeUsedHeads() -> [UInt32] {
+        ((try? takeUsed()) ?? []).map(\.head)
+    }
+}
