@@ -3,11 +3,12 @@
 buffer-format.rst). The same input gives the same bytes, and neither root nor cpio(1) is needed.
 
 usage: initramfs.py OUTPUT [--dir PATH]... [--file SOURCE=PATH]... [--link TARGET=PATH]...
-                    [--kernel DIR --module NAME...]
+                    [--kernel DIR --module NAME... --module-list NAME...]
 
 --kernel is the root of an unpacked kernel package. Modules named with --module go to /lib/modules with what they
 depend on, uncompressed; /lib/modules/order lists them in the order in which they can be loaded. A module that is
-built into the kernel is left out; one that is neither is an error.
+built into the kernel is left out; one that is neither is an error. --module-list does the same for a module that is not
+among those: /lib/modules/NAME.order lists it, and what it needs.
 """
 
 import argparse
@@ -112,6 +113,7 @@ def main():
     parser.add_argument("--link", action="append", default=[], metavar="TARGET=PATH")
     parser.add_argument("--kernel")
     parser.add_argument("--module", action="append", default=[])
+    parser.add_argument("--module-list", action="append", default=[], metavar="NAME")
     options = parser.parse_args()
 
     archive = Archive()
@@ -124,11 +126,17 @@ def main():
     for target, path in (item.split("=") for item in options.link):
         archive.add(path, stat.S_IFLNK | 0o777, target.encode())
     if options.kernel:
-        order = []
-        for name, content in Modules(options.kernel).in_load_order(options.module):
-            order.append(f"/lib/modules/{name}.ko")
-            archive.add(order[-1], stat.S_IFREG | 0o644, content)
-        archive.add("lib/modules/order", stat.S_IFREG | 0o644, "".join(f"{path}\n" for path in order).encode())
+        modules = Modules(options.kernel)
+        added = set()
+        lists = {"order": options.module} | {f"{name}.order": [name] for name in options.module_list}
+        for file, names in lists.items():
+            order = []
+            for name, content in modules.in_load_order(names):
+                order.append(f"/lib/modules/{name}.ko")
+                if name not in added:
+                    added.add(name)
+                    archive.add(order[-1], stat.S_IFREG | 0o644, content)
+            archive.add(f"lib/modules/{file}", stat.S_IFREG | 0o644, "".join(f"{path}\n" for path in order).encode())
     options.output.write_bytes(archive.finish())
 
 

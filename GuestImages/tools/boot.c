@@ -26,8 +26,8 @@ static void load_module(const char *path) {
         close(module);
 }
 
-void load_modules(void) {
-    FILE *order = fopen("/lib/modules/order", "re");
+void load_modules(const char *list) {
+    FILE *order = fopen(list, "re");
     if (!order)
         return;
     char path[256];

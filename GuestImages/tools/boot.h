@@ -9,6 +9,9 @@
 /// a system that lacks one is still worth looking at.
 bool mount_at(const char *source, const char *target, const char *type, unsigned long flags, const char *options);
 
-/// Loads the kernel modules that /lib/modules/order lists, one path a line, in that order.
+/// Where the modules are listed that are loaded at the start.
+#define STARTING_MODULES "/lib/modules/order"
+
+/// Loads the kernel modules that a file lists, one path a line, in that order; none where there is no such file.
 /// Complains about one that doesn't load, unless the kernel has it already, and goes on.
-void load_modules(void);
+void load_modules(const char *list);

@@ -1,11 +1,14 @@
 // The guest's first process. It tells the outside at once that user space runs, loads the drivers, says what booted,
 // and keeps a shell on the console. The power button, and `poweroff`, `reboot` and `halt` typed there, end the guest.
 //
-// Words on the kernel's command line that it obeys, after its line on the console:
-//   swiftlet.init=poweroff|reboot|halt|panic
+// Words on the kernel's command line that it obeys:
+//   swiftlet.root=SOURCE,TYPE[,ro]            another root than the initramfs, see guest_root.c
+//   init=PATH                                 the program that takes over there
+//   swiftlet.init=poweroff|reboot|halt|panic  what is done after the line on the console
 
 #define _GNU_SOURCE
 #include "boot.h"
+#include "guest_root.h"
 #include "guest_tools.h"
 
 #include <dirent.h>
@@ -112,29 +115,46 @@ _Noreturn static void panic_kernel(void) {
     exit(1);
 }
 
-/// Obeys `swiftlet.init=` on the kernel's command line, if it is there.
-static void obey_command_line(void) {
-    char line[4096] = {0};
+/// What the kernel's command line says to the first process; NULL for what it does not say.
+struct words {
+    char line[4096];
+    const char *root;
+    const char *init;
+    const char *action;
+};
+
+static void read_command_line(struct words *words) {
+    *words = (struct words){0};
     int file = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
-    if (file < 0 || read(file, line, sizeof line - 1) < 0)
+    if (file < 0 || read(file, words->line, sizeof words->line - 1) < 0)
         return;
     close(file);
-    static const char prefix[] = "swiftlet.init=";
-    char *rest = line;
+    const struct {
+        const char *prefix;
+        const char **value;
+    } known[] = {
+        {"swiftlet.root=", &words->root}, {"init=", &words->init}, {"swiftlet.init=", &words->action}};
+    char *rest = words->line;
     for (char *word; (word = strsep(&rest, " \n"));) {
-        if (strncmp(word, prefix, sizeof prefix - 1) != 0)
-            continue;
-        const char *action = word + sizeof prefix - 1;
-        if (strcmp(action, "poweroff") == 0)
-            end(RB_POWER_OFF);
-        else if (strcmp(action, "reboot") == 0)
-            end(RB_AUTOBOOT);
-        else if (strcmp(action, "halt") == 0)
-            end(RB_HALT_SYSTEM);
-        else if (strcmp(action, "panic") == 0)
-            panic_kernel();
-        dprintf(STDERR_FILENO, "init: %s is not poweroff, reboot, halt or panic\n", word);
+        for (size_t index = 0; index < sizeof known / sizeof *known; index++) {
+            size_t length = strlen(known[index].prefix);
+            if (strncmp(word, known[index].prefix, length) == 0)
+                *known[index].value = word + length;
+        }
     }
+}
+
+/// Does what `swiftlet.init=` says.
+static void act(const char *action) {
+    if (strcmp(action, "poweroff") == 0)
+        end(RB_POWER_OFF);
+    else if (strcmp(action, "reboot") == 0)
+        end(RB_AUTOBOOT);
+    else if (strcmp(action, "halt") == 0)
+        end(RB_HALT_SYSTEM);
+    else if (strcmp(action, "panic") == 0)
+        panic_kernel();
+    dprintf(STDERR_FILENO, "init: swiftlet.init=%s is not poweroff, reboot, halt or panic\n", action);
 }
 
 /// Opens the terminal behind /dev/console, which itself can't control a session: without one, Ctrl-C reaches nobody.
@@ -170,11 +190,13 @@ static pid_t start_shell(void) {
     if (terminal > STDERR_FILENO)
         close(terminal);
     ioctl(STDIN_FILENO, TIOCSCTTY, 1);
-    if (chdir("/root") != 0)
-        perror("init: /root");
-    char *environment[] = {"HOME=/root", "PATH=/bin", "TERM=linux", "PS1=guest# ", NULL};
+    if (chdir("/root") != 0 && chdir("/") != 0)
+        perror("init: /");
+    char *environment[] = {"HOME=/root", GUEST_PATH, "TERM=linux", "PS1=guest# ", NULL};
     execle("/bin/busybox", "sh", "-i", NULL, environment);
-    perror("init: /bin/busybox");
+    // In another root.
+    execle("/bin/sh", "sh", "-i", NULL, environment);
+    perror("init: /bin/sh");
     _exit(127);
 }
 
@@ -232,8 +254,17 @@ int guest_init(void) {
     // Ctrl-Alt-Delete becomes SIGINT instead of an abrupt reset.
     reboot(RB_DISABLE_CAD);
     mount_file_systems();
-    load_modules();
+    load_modules(STARTING_MODULES);
+    static struct words words;
+    read_command_line(&words);
+    bool is_elsewhere = words.root && enter_root(words.root);
     say_ready();
-    obey_command_line();
+    if (words.action)
+        act(words.action);
+    if (is_elsewhere) {
+        sigprocmask(SIG_UNBLOCK, &handled, NULL);
+        become_init(words.init);
+        sigprocmask(SIG_BLOCK, &handled, NULL);
+    }
     supervise(signals);
 }

@@ -1,4 +1,5 @@
 #include "guest_tools.h"
+#include "guest_root.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,8 @@ int main(int count, char **arguments) {
     const char *name = slash ? slash + 1 : arguments[0];
     if (strcmp(name, "init") == 0)
         return guest_init();
+    if (strcmp(name, "modprobe") == 0)
+        return load_file_system(count, arguments);
     if (strcmp(name, "memory-pattern") == 0)
         return memory_pattern(count, arguments);
     if (strcmp(name, "memory-touch") == 0)

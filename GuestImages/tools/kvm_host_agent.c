@@ -473,7 +473,7 @@ int main(void) {
     mount_at("sysfs", "/sys", "sysfs", 0, NULL);
     mkdir("/dev", 0755);
     mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
-    load_modules();
+    load_modules(STARTING_MODULES);
     signal(SIGPIPE, SIG_IGN);
     control = open_port(1);
     read_configuration();
