@@ -26,6 +26,21 @@ public struct QueueSetup: Sendable, Equatable {
         }
     }
 
+    /// Whether all pages of the queue can be accessed now, for whoever hands it to somebody who could not say.
+    ///
+    /// - Throws: `GuestMemoryError` for one that is not guest memory, or unplugged.
+    public func checkAccess(in memory: GuestMemory) throws(GuestMemoryError) {
+        for part in VirtqueuePart.allCases {
+            let (start, count) = (address(of: part), part.byteCount(queueSize: size))
+            for offset in stride(from: 0, to: count, by: 4096) {
+                guard let byte = start.advanced(by: offset) else { throw .unmapped(start, count: count) }
+                _ = try memory.loadUInt8(at: byte)
+            }
+            guard let last = start.advanced(by: count - 1) else { throw .unmapped(start, count: count) }
+            _ = try memory.loadUInt8(at: last)
+        }
+    }
+
     /// Looks up a part of the queue in guest memory.
     func locate(_ part: VirtqueuePart, in memory: GuestMemory) throws(VirtqueueError) -> GuestMemorySlice {
         let address = address(of: part)

@@ -29,7 +29,7 @@ struct TransportState<Device: VirtioDevice> {
 
     init(device: sending Device, memory: GuestMemory) {
         self.memory = memory
-        offeredFeatures = device.features | VirtioFeature.offeredByTransport
+        offeredFeatures = device.features | device.queueFeatures
         slots = device.queueSizes.map { QueueSlot(maximumSize: $0) }
         self.device = device
     }
@@ -83,7 +83,10 @@ struct TransportState<Device: VirtioDevice> {
         }
         guard case .negotiated(let features) = progress, status.contains(.driverOK), !hasFailed else { return [] }
         progress = .running(features: features)
-        device.activate(features: features)
+        device.activate(features: features, queues: slots.map { $0.queue == nil ? nil : $0.setup })
+        if let breakdown = device.breakdown {
+            _ = fail(breakdown)
+        }
         let owed = owesConfigurationInterrupt || failure != nil
         owesConfigurationInterrupt = false
         return owed ? .configurationChange : []
@@ -126,12 +129,15 @@ struct TransportState<Device: VirtioDevice> {
         device.systemReset()
     }
 
-    /// The driver made a mistake: queues are left alone until it resets the device.
+    /// The driver made a mistake, or the device can't go on: queues are left alone until it resets the device.
     ///
     /// - Returns: what to interrupt the driver for.
     mutating func fail(_ error: VirtqueueError) -> InterruptCauses {
         failure = error
-        for index in slots.indices { slots[index].queue = nil }
+        for index in slots.indices {
+            if progress.isRunning, slots[index].queue != nil { device.stop(queue: index) }
+            slots[index].queue = nil
+        }
         return progress.isRunning ? .configurationChange : []
     }
 
@@ -164,6 +170,7 @@ struct TransportState<Device: VirtioDevice> {
     mutating func setSelectedQueueReady(_ ready: Bool) -> InterruptCauses {
         guard let index = selectedIndex else { return [] }
         guard ready else {
+            if progress.isRunning, slots[index].queue != nil { device.stop(queue: index) }
             slots[index].queue = nil
             return []
         }

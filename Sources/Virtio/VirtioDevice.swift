@@ -9,6 +9,13 @@ public protocol VirtioDevice: SendableMetatype {
     var features: UInt64 { get }
     /// The maximum size of each of its queues, powers of two up to 32768. Never changes.
     var queueSizes: [UInt16] { get }
+    /// The features of queues that it works with. Never changes. By default those that queues served here have.
+    var queueFeatures: UInt64 { get }
+    /// Whether somebody else serves its queues, and raises the interrupt line by himself: the guest is always told that
+    /// buffers were used, since nobody here knows. Never changes. No by default.
+    var isServedElsewhere: Bool { get }
+    /// Why the device can't go on until it is reset, known when it is activated; nil as long as it can.
+    var breakdown: VirtqueueError? { get }
     /// A number that is different after each change of the configuration space: a driver reads fields of more than 32
     /// bits again if it changed meanwhile. Constant by default.
     var configurationGeneration: UInt32 { get }
@@ -18,6 +25,11 @@ public protocol VirtioDevice: SendableMetatype {
     mutating func accepts(features: UInt64) -> Bool
     /// The driver is ready: queues are processed from now on. Nothing by default.
     mutating func activate(features: UInt64)
+    /// The driver is ready, and where it has put each of the queues; nil for one that it does not use. For a device whose
+    /// queues somebody else serves. By default `activate(features:)`.
+    mutating func activate(features: UInt64, queues: [QueueSetup?])
+    /// The driver takes a queue away while it is ready. Nothing by default.
+    mutating func stop(queue index: Int)
     /// The driver resets the device: chains that were not completed are lost. Nothing by default.
     mutating func reset()
     /// The machine is reset. Like a reset by the driver by default.
@@ -43,11 +55,21 @@ public protocol VirtioDevice: SendableMetatype {
 }
 
 extension VirtioDevice {
+    public var queueFeatures: UInt64 { VirtioFeature.ofQueues }
+
+    public var isServedElsewhere: Bool { false }
+
+    public var breakdown: VirtqueueError? { nil }
+
     public var configurationGeneration: UInt32 { 0 }
 
     public mutating func accepts(features: UInt64) -> Bool { true }
 
     public mutating func activate(features: UInt64) {}
+
+    public mutating func activate(features: UInt64, queues: [QueueSetup?]) { activate(features: features) }
+
+    public mutating func stop(queue index: Int) {}
 
     public mutating func reset() {}
 

@@ -7,6 +7,6 @@ public enum VirtioFeature {
     /// VIRTIO_F_VERSION_1: the interface is that of the specification, not the legacy one.
     public static let version1: UInt64 = 1 << 32
 
-    /// What every device here offers beside its own features.
-    static let offeredByTransport = version1 | indirectDescriptors | eventIndex
+    /// What the queues here work with: each device offers it beside its own features.
+    public static let ofQueues = version1 | indirectDescriptors | eventIndex
 }

@@ -52,7 +52,7 @@ extension VirtioMMIOTransport {
             state.withLock { state in
                 state.selectedIndex.map { state.slots[$0].queue == nil ? 0 : 1 } ?? 0
             }
-        case .interruptStatus: interruptStatus.load(ordering: .acquiring)
+        case .interruptStatus: interruptStatus.load(ordering: .acquiring) | lastingCauses.rawValue
         case .status: state.withLock { $0.status.rawValue }
         // There is no shared memory region, whatever its number.
         case .sharedMemoryLengthLow, .sharedMemoryLengthHigh, .sharedMemoryBaseLow, .sharedMemoryBaseHigh: .max

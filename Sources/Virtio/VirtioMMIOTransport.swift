@@ -11,6 +11,8 @@ public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
     public let queueCount: Int
     let deviceID: UInt32
     let offeredFeatures: UInt64
+    /// What InterruptStatus always tells.
+    let lastingCauses: InterruptCauses
     let interruptLine: any InterruptLine
     let notifier: any QueueNotifier
     /// The InterruptStatus register: drivers read it in each interrupt, so it does not wait for the device.
@@ -30,6 +32,7 @@ public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
         device: sending Device, memory: GuestMemory, interruptLine: any InterruptLine, notifier: any QueueNotifier
     ) {
         deviceID = device.deviceID
+        lastingCauses = device.isServedElsewhere ? .usedBuffer : []
         let initial = TransportState(device: device, memory: memory)
         queueCount = initial.slots.count
         offeredFeatures = initial.offeredFeatures
@@ -69,6 +72,20 @@ public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
                 interrupt(state.fail(error))
                 return error
             }
+        }
+    }
+
+    /// Makes the device need a reset, through no fault of its driver's. Does nothing where it needs one already, or no
+    /// driver is ready.
+    ///
+    /// - Returns: whether it did.
+    @discardableResult
+    public func breakDown(_ reason: VirtqueueError) -> Bool {
+        state.withLock { state in
+            guard state.progress.isRunning, state.failure == nil else { return false }
+            interrupt(state.fail(reason))
+            notifier.driverChanged()
+            return true
         }
     }
 

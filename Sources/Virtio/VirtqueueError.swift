@@ -1,6 +1,6 @@
 import GuestMemory
 
-/// What a driver did wrong with a virtqueue. The device then needs a reset and leaves its queues alone.
+/// What a driver did wrong with a virtqueue, or why the device can't go on with it. The device then needs a reset and leaves its queues alone.
 public enum VirtqueueError: Error, Sendable, Equatable {
     /// The queue size is not a power of two from 1 to the maximum.
     case invalidSize(UInt16, maximum: UInt16)
@@ -31,6 +31,8 @@ public enum VirtqueueError: Error, Sendable, Equatable {
     /// The chain's buffers made way for those of a later one, or its queue was reset. This is a mistake of the device,
     /// not of the driver.
     case staleChain
+    /// Who served the queues does so no more. The driver has done nothing wrong.
+    case unserved
 }
 
 extension VirtqueueError: CustomStringConvertible {
@@ -64,6 +66,8 @@ extension VirtqueueError: CustomStringConvertible {
             "buffers of \(available) bytes where \(needed) are needed"
         case .staleChain:
             "descriptor chain that was taken before the current one, or from a queue that was reset"
+        case .unserved:
+            "nobody serves the queues any more"
         }
     }
 }

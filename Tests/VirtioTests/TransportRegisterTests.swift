@@ -94,7 +94,7 @@ import Testing
         #expect(fixture.read(.status) == 3)
     }
 
-    @Test(arguments: [VirtioFeature.version1, VirtioFeature.version1 | 1, VirtioFeature.offeredByTransport | 0b11])
+    @Test(arguments: [VirtioFeature.version1, VirtioFeature.version1 | 1, VirtioFeature.ofQueues | 0b11])
     func subsetsOfTheOfferAreAccepted(features: UInt64) {
         fixture.negotiate(features)
         #expect(fixture.read(.status) == 11)
