@@ -21,6 +21,10 @@ int main(int count, char **arguments) {
         return kexec_load(count, arguments);
     if (strcmp(name, "core-read") == 0)
         return core_read(count, arguments);
-    fprintf(stderr, "%s: not one of init, memory-pattern, memory-touch, memory-pin, kexec-load, core-read\n", name);
+    if (strcmp(name, "disk-log") == 0)
+        return disk_log(count, arguments);
+    if (strcmp(name, "disk-bench") == 0)
+        return disk_bench(count, arguments);
+    fprintf(stderr, "%s: none of this guest's programs\n", name);
     return 64;
 }

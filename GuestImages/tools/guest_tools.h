@@ -19,3 +19,9 @@ int kexec_load(int count, char **arguments);
 
 /// core-read FILE [SEED]: reads all memory that the kernel's core file offers. See core_read.c.
 int core_read(int count, char **arguments);
+
+/// disk-log DISK: writes and flushes for ever, and says what was flushed. See disk_log.c.
+int disk_log(int count, char **arguments);
+
+/// disk-bench DISK read|write random|sequential BYTES DEPTH MILLISECONDS: measures a disk. See disk_bench.c.
+int disk_bench(int count, char **arguments);

@@ -15,9 +15,10 @@ NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\.", "--skip", FULL_S
 # Seconds that the scripts of Tests/Tools take about; what is not named here takes little.
 TOOL_TEST_SECONDS = {
     "api-test": 100, "kvm-host-test": 120, "guest-image-test": 200, "fuzz-test": 60, "qmp-test": 60,
-    "terminal-test": 40, "examples-test": 50}
+    "terminal-test": 40, "examples-test": 50,
+    "disk-crash-test": 80}
 # Those of them that start two hosts themselves.
-BUSY_TOOL_TESTS = {"kvm-host-test"}
+BUSY_TOOL_TESTS = {"kvm-host-test", "disk-crash-test"}
 # What Tools/fuzz has to fuzz, and for how many seconds.
 FUZZ_TARGETS = ("virtqueue", "mmio", "memory-device")
 FUZZ_SECONDS = 30
@@ -104,6 +105,9 @@ def all_parts():
     needs = {"is_full": True, "release": True, "images": True}
     schemathesis = ["Tests/Tools/api-test", "--full", "schemathesis"]
     parts.append(Command("full-api", "many requests that schemathesis makes up", schemathesis, 600, 3600, **needs))
+    crashes = ["Tests/Tools/disk-crash-test", "--crashes", "20"]
+    parts.append(Command("full-disk-crash", "what is flushed outlives 20 hosts", crashes, 500, 3600, **needs))
+    parts.append(Command("bench-disk", "disks as fast as QEMU's", ["Tools/bench-disk"], 200, 3600, **needs))
     parts.append(Command("demo", "the demonstration", ["Tools/demo"], 100, 1500, **needs))
     parts.append(Command("bench-boot", "no worse than QEMU at a boot", ["Tools/bench-boot"], 200, 2400, **needs))
     parts.append(
