@@ -1,6 +1,8 @@
 // The guest's first process. It tells the outside at once that user space runs, loads the drivers, says what booted,
 // and keeps a shell on the console. The power button, and `poweroff`, `reboot` and `halt` typed there, end the guest.
 //
+// It is also /sbin/init of the root disks that GuestImages/build makes, where the one of the initramfs leads.
+//
 // Words on the kernel's command line that it obeys:
 //   swiftlet.root=SOURCE,TYPE[,ro]            another root than the initramfs, see guest_root.c
 //   init=PATH                                 the program that takes over there
@@ -15,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/input.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -27,6 +30,7 @@
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -56,17 +60,24 @@ static void report_first_instruction(void) {
     signal(SIGSEGV, SIG_DFL);
 }
 
+/// Whether another file system than the directory's parent is there.
+static bool is_mount_point(const char *path) {
+    char parent[64];
+    struct stat here, above;
+    snprintf(parent, sizeof parent, "%s/..", path);
+    return stat(path, &here) == 0 && stat(parent, &above) == 0 && here.st_dev != above.st_dev;
+}
+
+/// Mounts what the kernel, or the first process of the initramfs that this one follows, has not.
 static void mount_file_systems(void) {
-    mount_at("proc", "/proc", "proc", 0, NULL);
-    mount_at("sysfs", "/sys", "sysfs", 0, NULL);
-    // The kernel may have mounted it already.
-    mkdir("/dev", 0755);
-    if (mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) != 0 && errno != EBUSY)
-        dprintf(STDERR_FILENO, "init: mounting /dev: %s\n", strerror(errno));
-    mount_at("devpts", "/dev/pts", "devpts", 0, NULL);
-    mount_at("tmpfs", "/dev/shm", "tmpfs", 0, NULL);
-    mount_at("tmpfs", "/tmp", "tmpfs", 0, NULL);
-    mount_at("tmpfs", "/run", "tmpfs", 0, NULL);
+    static const struct {
+        const char *path, *type;
+    } wanted[] = {{"/proc", "proc"},       {"/sys", "sysfs"}, {"/dev", "devtmpfs"}, {"/dev/pts", "devpts"},
+                  {"/dev/shm", "tmpfs"}, {"/tmp", "tmpfs"},  {"/run", "tmpfs"}};
+    for (size_t index = 0; index < sizeof wanted / sizeof *wanted; index++) {
+        if (!is_mount_point(wanted[index].path))
+            mount_at(wanted[index].type, wanted[index].path, wanted[index].type, 0, NULL);
+    }
 }
 
 /// Opens what can report a power button; returns how many there are.
@@ -101,6 +112,8 @@ static bool power_button_pressed(int device) {
 _Noreturn static void end(int how) {
     kill(-1, SIGKILL);
     sync();
+    // So that a disk's file system is whole, and can be read where it can't be repaired.
+    mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
     reboot(how);
     // Only a halted machine gets here.
     for (;;)
@@ -245,8 +258,16 @@ _Noreturn static void supervise(int signals) {
     }
 }
 
+/// Whether the root is what the kernel started with, and not a disk or a shared directory.
+static bool is_in_initramfs(void) {
+    struct statfs root;
+    return statfs("/", &root) == 0 && (root.f_type == RAMFS_MAGIC || root.f_type == TMPFS_MAGIC);
+}
+
 int guest_init(void) {
-    report_first_instruction();
+    bool is_first = is_in_initramfs();
+    if (is_first)
+        report_first_instruction();
     sigset_t handled;
     sigfillset(&handled);
     sigprocmask(SIG_BLOCK, &handled, NULL);
@@ -257,7 +278,7 @@ int guest_init(void) {
     load_modules(STARTING_MODULES);
     static struct words words;
     read_command_line(&words);
-    bool is_elsewhere = words.root && enter_root(words.root);
+    bool is_elsewhere = is_first && words.root && enter_root(words.root);
     say_ready();
     if (words.action)
         act(words.action);

@@ -24,6 +24,19 @@ struct GuestKernel: CustomTestStringConvertible, Sendable {
         hasKernelInside ? "\(TestHost.guestImages)/../kdump/\(version)/initrd" : directory + "/initrd"
     }
 
+    /// The disk that GuestImages/build makes to be the root of its guests; nobody writes to it.
+    var rootDisk: String { "\(TestHost.guestImages)/../root/\(version)/root.img" }
+
+    /// Makes a root disk to write to. Only what its file system uses is read: the emulated host reads slowly.
+    func copyRootDisk(to path: String) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/sbin/e2image")
+        process.arguments = ["-ra", rootDisk, path]
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw TestFailure("copying \(rootDisk) failed") }
+    }
+
     /// The same, with itself and what a crash kernel needs in its file system: /boot/vmlinuz and /boot/initrd.
     var withKernelInside: GuestKernel {
         var copy = self

@@ -67,6 +67,7 @@ def all_parts():
         "backings", "memory of every kind, and memory that is broken", "EndToEnd.BackingTests",
         "HostTests.HostMemoryErrorTests", "MachineTests.BackingMachineTests", seconds=90)
     guests("disks", "disks and random numbers", "EndToEnd.DiskTests", seconds=110)
+    guests("root-disks", "guests whose root is a disk", "EndToEnd.RootDiskTests", seconds=130)
     guests("sound-memory", "memory keeps what it holds", "EndToEnd.SoundMemoryTests", seconds=60)
     guests(
         "console", "console, monitor and refusals", "EndToEnd.ConsoleTests", "EndToEnd.MonitorTests",
@@ -184,7 +185,7 @@ class Plan:
         if is_needed("needs_release"):
             steps.append(Command("release", "release build", ["Tools/build"], 200, 2400))
         if is_needed("needs_images"):
-            steps.append(Command("images", "guest images", ["GuestImages/build", "--kdump"], 60, 1800))
+            steps.append(Command("images", "guest images", ["GuestImages/build", "--kdump", "--root-disk"], 60, 1800))
         if is_needed("needs_guests"):
             command = ["GuestImages/build", "--kvm-host"]
             steps.append(Command("kvm-host-image", "the emulated KVM host's image", command, 60, 1800))
