@@ -32,7 +32,11 @@ int cl_is_hung_up(int descriptor) {
 }
 
 int cl_duplicate(int descriptor) {
-    int duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    return cl_duplicate_above(descriptor, 0);
+}
+
+int cl_duplicate_above(int descriptor, int lowest) {
+    int duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, lowest);
     return duplicate < 0 ? -errno : duplicate;
 }
 

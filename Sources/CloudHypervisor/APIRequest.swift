@@ -1,15 +1,18 @@
 /// A request as HTTP brought it.
-public struct APIRequest: Sendable, Equatable {
+public struct APIRequest: Sendable {
     /// The method's name, such as `PUT`.
     public let method: String
     /// What is asked for, as the request line has it: `/api/v1/vm.info`.
     public let target: String
     public let body: [UInt8]
+    /// What came along over the Unix socket. Whoever has no use for them drops them, and they are closed.
+    public let descriptors: [any PassedDescriptor]
 
-    public init(method: String, target: String, body: [UInt8] = []) {
+    public init(method: String, target: String, body: [UInt8] = [], descriptors: [any PassedDescriptor] = []) {
         self.method = method
         self.target = target
         self.body = body
+        self.descriptors = descriptors
     }
 
     /// Where all endpoints are.

@@ -7,14 +7,13 @@ public protocol VMHost {
     /// The server's own version.
     var version: String { get }
 
+    /// The number that the first descriptor has in a machine which a client passed to it; the others follow it.
+    var firstPassedNumber: Int32 { get }
+
     /// Starts a machine and waits until it answers.
     ///
-    /// - Parameters:
-    ///   - arguments: options of `swiftlet run`.
-    ///   - usesTerminal: whether the guest's serial port is on the server's standard input and output.
-    ///   - makesTerminal: whether it is on a pseudo-terminal, whose path is to be found out.
     /// - Throws: `APIError` with what `swiftlet run` says.
-    func start(_ arguments: [String], usesTerminal: Bool, makesTerminal: Bool) throws(APIError) -> Machine
+    func start(_ start: VMStart) throws(APIError) -> Machine
 
     /// Why a file can't be read; nil where it can.
     func problem(with file: String) -> String?

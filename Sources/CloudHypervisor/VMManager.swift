@@ -92,7 +92,9 @@ public final class VMManager<Host: VMHost> {
     private func boot() throws(APIError) {
         guard let config = state.config else { return }
         let machine = try host.start(
-            try config.arguments(), usesTerminal: config.serial.mode == .tty, makesTerminal: config.serial.mode == .pty)
+            VMStart(
+                arguments: try config.arguments(), descriptors: [], usesTerminal: config.serial.mode == .tty,
+                makesTerminal: config.serial.mode == .pty))
         state = .running(config, machine)
         host.log("the VM is booted")
     }

@@ -20,26 +20,29 @@ public final class ChildProcess {
     public let process: Int32
     private var ending: Ending?
 
-    /// The number that a descriptor which goes along has in the program.
+    /// The number that the first descriptor which goes along has in the program; the others follow it.
     public static let inheritedNumber: Int32 = 3
 
-    /// Starts a program. It gets its standard descriptors and one further one, beside what this process does not close at
-    /// `exec`; no signal is blocked, and broken pipes end it.
+    /// Starts a program. It gets its standard descriptors and some further ones, beside what this process does not close
+    /// at `exec`; no signal is blocked, and broken pipes end it.
     ///
     /// - Parameters:
     ///   - arguments: without the program's own name, which is the last component of its path.
-    ///   - inherited: becomes its descriptor `inheritedNumber`.
+    ///   - inherited: become its descriptors from `inheritedNumber` on.
     /// - Throws: `SystemCallError` where it can't be started.
     public init(
         _ program: FilePath, _ arguments: [String], input: FileDescriptor, output: FileDescriptor,
-        error: FileDescriptor,
-        inherited: FileDescriptor
+        error: FileDescriptor, inherited: [FileDescriptor]
     ) throws(SystemCallError) {
+        let given = [input, output, error] + inherited
+        // One whose number another one is to get would be lost on the way.
+        let apart = try Self.duplicates(of: given, above: CInt(given.count))
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { _ = unsafe posix_spawn_file_actions_destroy(&actions) }
-        for (number, descriptor) in [input, output, error, inherited].enumerated() {
-            unsafe posix_spawn_file_actions_adddup2(&actions, descriptor.rawValue, CInt(number))
+        for (number, descriptor) in given.enumerated() {
+            let source = apart[descriptor.rawValue]?.rawValue ?? descriptor.rawValue
+            unsafe posix_spawn_file_actions_adddup2(&actions, source, CInt(number))
         }
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
@@ -50,7 +53,21 @@ public final class ChildProcess {
         unsafe sigaddset(&signals, SIGPIPE)
         unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        defer { extendLifetime(apart) }
         process = try unsafe ProcessImage.spawn(program, arguments, &actions, &attributes)
+    }
+
+    /// Duplicates of those descriptors whose numbers are below a limit, above it, by their numbers.
+    private static func duplicates(
+        of descriptors: [FileDescriptor], above limit: CInt
+    ) throws(SystemCallError) -> [CInt: SharedFileDescriptor] {
+        var duplicates: [CInt: SharedFileDescriptor] = [:]
+        for number in Set(descriptors.map(\.rawValue)) where number < limit {
+            duplicates[number] = SharedFileDescriptor(
+                try OwnedFileDescriptor(
+                    result: Int(cl_duplicate_above(number, limit)), of: "fcntl", subject: "F_DUPFD_CLOEXEC"))
+        }
+        return duplicates
     }
 
     /// How it ended; nil while it runs.

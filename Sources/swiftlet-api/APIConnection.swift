@@ -1,4 +1,5 @@
 import CloudHypervisor
+import Host
 import NIOCore
 import NIOHTTP1
 
@@ -26,6 +27,8 @@ final class APIConnection: ChannelInboundHandler {
     private var state = State.waiting
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
+    /// What came along with the request that is being received.
+    private var descriptors: [SharedFileDescriptor] = []
     /// What came behind a request that is not answered yet: no more than one read brought.
     private var waitingParts: [HTTPServerRequestPart] = []
     /// What is wrong with what comes behind those.
@@ -54,6 +57,7 @@ final class APIConnection: ChannelInboundHandler {
         state = .closing
         requestGuard.finish()
         requestGuard.onFailure = { _ in }
+        descriptors = []
         context.fireChannelInactive()
     }
 
@@ -66,6 +70,14 @@ final class APIConnection: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let passed = event as? SocketReader.Passed {
+            descriptors += passed.descriptors
+            if descriptors.count > PassingStream.maximumDescriptorCount || passed.isIncomplete {
+                descriptors = []
+                failure = .tooManyDescriptors
+            }
+            return
+        }
         if event as? ChannelEvent == .inputClosed {
             isInputClosed = true
             advance(context)
@@ -121,9 +133,11 @@ final class APIConnection: ChannelInboundHandler {
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         state = .answering(head)
         lastUse = .now()
-        let request = APIRequest(method: head.method.rawValue, target: head.uri, body: body)
+        let request = APIRequest(
+            method: head.method.rawValue, target: head.uri, body: body, descriptors: descriptors)
         self.head = nil
         body = []
+        descriptors = []
         let promise = context.eventLoop.makePromise(of: APIResponse.self)
         promise.futureResult.assumeIsolated().whenSuccess { [self] response in
             guard case .answering = state else { return }

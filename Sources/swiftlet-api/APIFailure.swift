@@ -1,4 +1,5 @@
 import CloudHypervisor
+import Host
 
 /// Why what a client sends is no request that can be answered; its connection ends.
 enum APIFailure {
@@ -6,6 +7,7 @@ enum APIFailure {
     case tooSlow
     case headersTooLarge
     case malformed
+    case tooManyDescriptors
 
     var response: APIResponse {
         switch self {
@@ -13,6 +15,11 @@ enum APIFailure {
             APIResponse(APIError(.contentTooLarge, "a request has at most \(APIConnection.bodyLimit) bytes"))
         case .tooSlow: APIResponse(APIError(.requestTimeout, "the request did not come to its end in time"))
         case .headersTooLarge: APIResponse(APIError(.headerFieldsTooLarge, "the request's headers are too long"))
+        case .tooManyDescriptors:
+            APIResponse(
+                APIError(
+                    .badRequest,
+                    "at most \(PassingStream.maximumDescriptorCount) descriptors can come along with a request"))
         case .malformed: APIResponse(APIError(.badRequest, "this is no HTTP/1.1 request"))
         }
     }

@@ -1,48 +1,34 @@
+import Host
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// The HTTP side of the server: a Unix socket, and a thread that serves its clients.
+/// The HTTP side of the server: a Unix socket, a thread that serves its clients, and one that waits for them.
 struct APIServer {
     private let group: MultiThreadedEventLoopGroup
+    private let watch: SocketWatch
 
     /// Begins to serve.
     ///
     /// - Parameters:
     ///   - listener: a listening Unix socket, which becomes the server's.
     ///   - respond: answers a request.
-    /// - Throws: what NIO says.
-    init(listener: CInt, respond: @escaping APIConnection.Responder) throws {
+    /// - Throws: what the host refuses.
+    init(listener: consuming OwnedFileDescriptor, respond: @escaping APIConnection.Responder) throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
-        let limit = NIOLoopBoundBox.makeBoxSendingValue(ConnectionLimit(), eventLoop: loop)
-        _ = try ServerBootstrap(group: group)
-            .childChannelOption(.autoRead, value: false)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try Self.configure(channel, limit: limit.value, respond: respond)
-                }
-            }
-            .withBoundSocket(listener)
-            .wait()
-    }
-
-    private static func configure(
-        _ channel: any Channel, limit: ConnectionLimit, respond: @escaping APIConnection.Responder
-    ) throws {
-        let requestGuard = RequestGuard()
-        let connection = APIConnection(requestGuard: requestGuard, respond: respond)
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(requestGuard)
-        try pipeline.addHandler(HTTPResponseEncoder())
-        try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
-        try pipeline.addHandler(connection)
-        limit.add(channel, connection)
+        let clients = NIOLoopBoundBox.makeBoxSendingValue(ClientChannels(respond: respond), eventLoop: loop)
+        let started = loop.makePromise(of: SocketWatch.self)
+        watch = try SocketWatch(listener: listener) { socket in
+            // The watch is told to its clients by itself, once it is there.
+            started.futureResult.whenSuccess { clients.value.add(socket, watch: $0, loop: loop) }
+        }
+        started.succeed(watch)
     }
 
     /// Lets answers out that are on their way, and ends.
     func stop() {
+        watch.stop()
         // Nothing is left to be done about what NIO could not close.
         try? group.syncShutdownGracefully()
     }

@@ -30,22 +30,23 @@ final class MachineHost: VMHost {
         self.isEnding = isEnding
     }
 
-    func start(
-        _ arguments: [String], usesTerminal: Bool, makesTerminal: Bool
-    ) throws(APIError) -> MachineProcess {
+    let firstPassedNumber = MachineProcess.firstPassedNumber
+
+    func start(_ start: VMStart) throws(APIError) -> MachineProcess {
         let control = FilePath(request.controlSocket)
         let sockets = [control] + request.qmp.map { FilePath($0.path) }
         // A machine that was killed left them behind; what is somebody's stays, and `swiftlet run` says so.
         sockets.forEach { UnixSocket.removeLeftover(at: $0) }
-        let options = ["run"] + arguments + sockets.map { "--qmp=unix:\($0)" }
+        let options = ["run"] + start.arguments + sockets.map { "--qmp=unix:\($0)" }
         let machine: MachineProcess
         do throws(SystemCallError) {
             machine = try MachineProcess(
-                program, options, control: control, usesTerminal: usesTerminal, loop: loop, log: serverLog)
+                program, options, control: control, usesTerminal: start.usesTerminal,
+                passed: start.descriptors.map { FileDescriptor(rawValue: $0.number) }, loop: loop, log: serverLog)
         } catch {
             throw APIError(.internalServerError, "the VM could not be started", "\(error)")
         }
-        try machine.waitUntilReady(withTerminal: makesTerminal, isCancelled: isEnding)
+        try machine.waitUntilReady(withTerminal: start.makesTerminal, isCancelled: isEnding)
         machine.watch { [unowned self] in onEnd() }
         return machine
     }

@@ -17,6 +17,9 @@ final class MachineProcess: VMMachine {
     /// Connected while a request is answered, and not longer: events that nobody reads would pile up in the machine.
     private var client: QMPClient?
 
+    /// The number that the first descriptor has there which a client passed; the others follow it.
+    static let firstPassedNumber = ChildProcess.inheritedNumber + 1
+
     /// Milliseconds that a client waits for an answer of the machine.
     private static let patience: UInt64 = 10_000
     /// Milliseconds that an attempt to connect takes at most, while the machine starts.
@@ -31,10 +34,11 @@ final class MachineProcess: VMMachine {
     /// - Parameters:
     ///   - control: where it will serve QMP.
     ///   - usesTerminal: whether its standard input and output are this process's.
+    ///   - passed: descriptors that it gets, from `firstPassedNumber` on.
     /// - Throws: `SystemCallError`.
     init(
-        _ program: FilePath, _ arguments: [String], control: FilePath, usesTerminal: Bool, loop: EventLoop,
-        log: ServerLog
+        _ program: FilePath, _ arguments: [String], control: FilePath, usesTerminal: Bool,
+        passed: [FileDescriptor], loop: EventLoop, log: ServerLog
     ) throws(SystemCallError) {
         self.control = control
         self.loop = loop
@@ -45,7 +49,7 @@ final class MachineProcess: VMMachine {
             program, arguments + ["--end-with=fd=\(ChildProcess.inheritedNumber)"],
             input: usesTerminal ? .standardInput : null.descriptor,
             output: usesTerminal ? .standardOutput : null.descriptor, error: errors.writeEnd.descriptor,
-            inherited: life.readEnd.descriptor)
+            inherited: [life.readEnd.descriptor] + passed)
         try errors.readEnd.descriptor.makeNonBlocking()
         messages = ChildMessages(errors.takeReadEnd(), log: log)
         lifeline = life.takeWriteEnd()

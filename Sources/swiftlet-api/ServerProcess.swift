@@ -49,7 +49,7 @@ final class ServerProcess {
             if signals.next() != nil { loop.stop() }
         }
         let process = getpid()
-        let server = try APIServer(listener: listener.release().rawValue) { request, reply in
+        let server = try APIServer(listener: listener) { request, reply in
             if let response = APIResponse.immediate(request, process: process, version: QMPVersion.swiftlet) {
                 return reply(response)
             }

@@ -15,12 +15,12 @@ final class FakeHost: VMHost {
     private(set) var starts: [[String]] = []
     private(set) var machines: [FakeMachine] = []
 
-    func start(
-        _ arguments: [String], usesTerminal: Bool, makesTerminal: Bool
-    ) throws(APIError) -> FakeMachine {
+    let firstPassedNumber: Int32 = 4
+
+    func start(_ start: VMStart) throws(APIError) -> FakeMachine {
         if let refusal { throw refusal }
-        starts.append(arguments)
-        let machine = FakeMachine(arguments, terminal: makesTerminal ? "/dev/pts/7" : nil)
+        starts.append(start.arguments)
+        let machine = FakeMachine(start.arguments, terminal: start.makesTerminal ? "/dev/pts/7" : nil)
         machines.append(machine)
         return machine
     }

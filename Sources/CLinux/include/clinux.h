@@ -21,6 +21,7 @@
 #include "kvm.h"
 #include "memory_errors.h"
 #include "mapping_inspection.h"
+#include "passed_descriptors.h"
 #include "signals.h"
 #include "terminal.h"
 #include "threads.h"
@@ -149,6 +150,9 @@ int cl_is_hung_up(int descriptor);
 
 /// A second descriptor of the same open file, close-on-exec. Negated errno on failure.
 int cl_duplicate(int descriptor);
+
+/// The same, with a number that is at least so high.
+int cl_duplicate_above(int descriptor, int lowest);
 
 /// Makes reads and writes of an open file fail with EAGAIN instead of waiting. 0 or a negated errno.
 int cl_make_nonblocking(int descriptor);

@@ -1,0 +1,6 @@
+import CloudHypervisor
+import Host
+
+extension SharedFileDescriptor: PassedDescriptor {
+    public var number: Int32 { rawValue }
+}
