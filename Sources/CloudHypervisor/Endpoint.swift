@@ -8,6 +8,7 @@ struct Endpoint: Sendable {
         case info, counters
         case pause, resume, shutDown, reboot, pressPowerButton
         case resize, resizeZone
+        case addDevice(VMDeviceKind), removeDevice
         /// There is nothing that it could be done to: what is missing, and the status that says so.
         case missing(String, APIStatus)
     }
@@ -43,8 +44,8 @@ struct Endpoint: Sendable {
             Endpoint("PUT", "vm.power-button", in: .booted, .pressPowerButton),
             Endpoint("PUT", "vm.resize", in: .present, .resize),
             Endpoint("PUT", "vm.resize-zone", in: .present, .resizeZone),
-            Endpoint("PUT", "vm.resize-disk", in: .present, .missing("a VM has no disks", .notFound)),
-            Endpoint("PUT", "vm.remove-device", in: .present, .missing("a VM has no devices to remove", .notFound)),
+            Endpoint("PUT", "vm.resize-disk", in: .present, .missing("disks keep their size", .badRequest)),
+            Endpoint("PUT", "vm.remove-device", in: .present, .removeDevice),
             Endpoint("PUT", "vm.snapshot", in: .booted, .missing("snapshots can't be made", .badRequest)),
             Endpoint("PUT", "vm.coredump", in: .booted, .missing("core dumps can't be made", .badRequest)),
             Endpoint("PUT", "vm.nmi", in: .booted, .missing("interrupts can't be injected", .badRequest)),
@@ -52,8 +53,11 @@ struct Endpoint: Sendable {
             Endpoint("PUT", "vm.receive-migration", in: .any, .missing("VMs can't be migrated", .badRequest)),
             Endpoint("PUT", "vm.send-migration", in: .booted, .missing("VMs can't be migrated", .badRequest)),
         ]
+        + VMDeviceKind.allCases.map { kind in
+            Endpoint("PUT", "vm.add-\(kind.rawValue)", in: .present, .addDevice(kind))
+        }
         + [
-            ("device", "VFIO devices"), ("disk", "disks"), ("fs", "virtio-fs devices"),
+            ("device", "VFIO devices"), ("fs", "virtio-fs devices"),
             ("generic-vhost-user", "vhost-user devices"), ("pmem", "pmem devices"), ("net", "network devices"),
             ("vsock", "vsock devices"), ("vdpa", "vDPA devices"), ("user-device", "user devices"),
         ].map { name, devices in

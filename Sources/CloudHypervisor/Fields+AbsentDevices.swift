@@ -16,12 +16,12 @@ extension Fields {
     }
 
     private static let absent: [(name: String, treatment: Absent)] = [
-        ("disks", .devices("disks")), ("net", .devices("network devices")), ("fs", .devices("virtio-fs devices")),
+        ("net", .devices("network devices")), ("fs", .devices("virtio-fs devices")),
         ("generic_vhost_user", .devices("vhost-user devices")), ("pmem", .devices("pmem devices")),
         ("devices", .devices("VFIO devices")), ("user_devices", .devices("user devices")),
         ("vdpa", .devices("vDPA devices")), ("vsock", .device("vsock device")), ("balloon", .device("balloon")),
-        ("tpm", .device("TPM")), ("rng", .dispensable("the guest's kernel has the processor's random numbers")),
-        ("rtc", .dispensable("the guest has KVM's clock")), ("rate_limit_groups", .dispensable("there are no disks")),
+        ("tpm", .device("TPM")), ("rtc", .dispensable("the guest has KVM's clock")),
+        ("rate_limit_groups", .devices("rate limits")),
         ("pci_segments", .dispensable("there is no PCI bus")),
         ("watchdog", .feature("watchdog")), ("iommu", .feature("IOMMU")),
         ("landlock_enable", .feature("Landlock sandbox")), ("landlock_rules", .devices("Landlock rules")),
@@ -81,10 +81,25 @@ extension Fields {
         try finish()
     }
 
-    /// Takes the fields that every PCI device has.
+    /// Takes the fields that every PCI device has, but for its identifier.
     mutating func ignorePCI() throws(APIError) {
         guard try flag("iommu") != true else { throw invalid("iommu", "a VM can't have an IOMMU yet") }
-        _ = try string("id")
         for name in ["pci_segment", "pci_device_id"] { _ = try number(name, 0...UInt32.max) }
+    }
+
+    /// Takes the fields by which a device is served by another process.
+    mutating func refuseVhostUser() throws(APIError) {
+        guard try flag("vhost_user") != true, try string("vhost_socket") == nil else {
+            throw invalid("vhost_user", "of vhost-user devices, a VM can have those of fs alone")
+        }
+        _ = try string("vhost_mode")
+    }
+
+    /// Takes the fields that bound what a device does in a second. A limit that is not kept is refused: somebody may rely
+    /// on it.
+    mutating func refuseRateLimits() throws(APIError) {
+        for name in ["rate_limiter_config", "rate_limit_group"] where take(name) != nil {
+            throw invalid(name, "the rates of devices can't be limited yet")
+        }
     }
 }

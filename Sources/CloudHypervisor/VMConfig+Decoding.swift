@@ -18,12 +18,26 @@ extension VMConfig {
             throw fields.invalid("numa", "has \(nodeFields.count) elements; \(NUMANode.maximumID + 1) is the most")
         }
         for given in nodeFields { nodes.append(try Node(given, notes: &notes)) }
+        if let given = try fields.object("rng") { entropy = try VMEntropy(given, notes: &notes) }
+        for given in try Self.limited(fields.objects("disks"), fields.path(of: "disks")) {
+            disks.append(try Disk(given, notes: &notes))
+        }
         try fields.takeAbsentDevices(notes: &notes)
         try fields.finish()
+        nameDevices()
         try checkZones()
         self.notes = notes
         // Sizes, numbers and identifiers are checked where all of them are known.
         _ = try machine()
+    }
+
+    /// Refuses a list that is longer than a machine could have devices.
+    private static func limited(_ devices: [Fields], _ field: String) throws(APIError) -> [Fields] {
+        guard devices.count <= MachineConfiguration.maximumDevices else {
+            throw .invalid(
+                field, "has \(devices.count) elements; \(MachineConfiguration.maximumDevices) is the most")
+        }
+        return devices
     }
 
     /// There is no virtio console. What clients ask for unless they are told otherwise is accepted.

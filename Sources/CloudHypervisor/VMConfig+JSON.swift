@@ -12,7 +12,9 @@ extension VMConfig {
             .init("cpus", processors.json), .init("memory", memory.json(requestedSizes)),
             .init("payload", payload.json),
             .init("serial", serial.json(terminal: terminal)), .init("console", console.json()),
+            .init("rng", entropy.json),
         ]
+        if !disks.isEmpty { members.append(.init("disks", .array(disks.map(\.json)))) }
         if !nodes.isEmpty { members.append(.init("numa", .array(nodes.map(\.json)))) }
         return .object(members)
     }

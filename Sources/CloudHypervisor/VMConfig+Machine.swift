@@ -8,7 +8,7 @@ extension VMConfig {
         let machine = MachineConfiguration(
             processors: try topology(), memory: memory.bootSize, memoryBackend: try bootBackend(),
             nodes: machineNodes(), memoryDevices: memory.zones.filter { $0.deviceSize > 0 }.map { device($0) },
-            commandLine: commandLine)
+            disks: disks, commandLine: commandLine)
         do throws(ConfigurationError) {
             try machine.validated()
         } catch {
@@ -29,6 +29,7 @@ extension VMConfig {
         if let initramfs = payload.initramfs { arguments.append("--initrd=\(initramfs)") }
         arguments += machine.nodes.map { "--numa=\($0.optionText)" }
         arguments += machine.memoryDevices.map { "--virtio-mem=\($0.optionText)" }
+        arguments += machine.disks.map { "--disk=\($0.optionText)" }
         return arguments
     }
 
@@ -92,6 +93,9 @@ extension VMConfig {
         case "--virtio-mem":
             let zone = memory.zones.first { words.count > 1 && [$0.id, "\($0.id):"].contains(words[1]) }
             return zone?.field ?? "memory.zones"
+        case "--disk":
+            let index = disks.firstIndex { words.count > 1 && $0.id == words[1] }
+            return index.map { "disks[\($0)]" } ?? "disks"
         case "--memory": return memory.hasZones ? "memory.zones" : "memory.size"
         case "--cpus": return "cpus"
         case "--numa":

@@ -33,6 +33,8 @@ public struct VMConfig: Sendable, Equatable {
     /// The virtio console, which is not there; told back to the client.
     var console = VMConsole(mode: .off)
     var nodes: [Node] = []
+    var entropy = VMEntropy()
+    var disks: [Disk] = []
     /// What was accepted and has no effect, a line for the log each.
     public internal(set) var notes: [String] = []
 

@@ -49,6 +49,7 @@ struct VMConsole: Sendable, Equatable {
                     "has \(path.utf8.count) bytes; a Unix socket's path has at most \(SocketPath.maximumLength)")
             }
         }
+        _ = try fields.string("id")
         try fields.ignorePCI()
         try fields.finish()
     }

@@ -70,6 +70,8 @@ public final class VMManager<Host: VMHost> {
         case .pressPowerButton: try execute("system_powerdown")
         case .resize: try resize { (config) throws(APIError) in try config.resize(body: body) }
         case .resizeZone: try resize { (config) throws(APIError) in try config.resizeZone(body: body) }
+        case .addDevice(let kind): try changeDevices { (config) throws(APIError) in try config.add(kind, body: body) }
+        case .removeDevice: try changeDevices { (config) throws(APIError) in try config.removeDevice(body: body) }
         case .missing(let text, let status): throw APIError(status, text)
         }
         return .done
@@ -123,6 +125,21 @@ public final class VMManager<Host: VMHost> {
                     .init("property", "requested-size"), .init("value", .number(zone.hotpluggedSize)),
                 ])
         }
+        state = state.with(config)
+    }
+
+    /// - Parameter change: changes the configuration, or throws.
+    private func changeDevices(_ change: (inout VMConfig) throws(APIError) -> Void) throws(APIError) {
+        guard var config = state.config else { return }
+        guard state.machine == nil else {
+            throw APIError(
+                .badRequest,
+                "the devices of a VM that is booted can't be changed yet: that is for the time between vm.create and"
+                    + " vm.boot, or after vm.shutdown")
+        }
+        config.notes = []
+        try change(&config)
+        config.notes.forEach(host.log)
         state = state.with(config)
     }
 

@@ -17,7 +17,9 @@ import Testing
         ("vm.power-button", [(404, .absent), (405, .created), (204, .running), (204, .paused), (405, .shutDown)]),
         ("vm.delete", [(204, .absent), (204, .absent), (204, .absent), (204, .absent), (204, .absent)]),
         ("vm.resize", [(404, .absent), (204, .created), (204, .running), (204, .paused), (204, .shutDown)]),
-        ("vm.add-disk", [(404, .absent), (400, .created), (400, .running), (400, .paused), (400, .shutDown)]),
+        ("vm.add-disk", [(404, .absent), (204, .created), (400, .running), (400, .paused), (204, .shutDown)]),
+        ("vm.add-pmem", [(404, .absent), (400, .created), (400, .running), (400, .paused), (400, .shutDown)]),
+        ("vm.remove-device", [(404, .absent), (404, .created), (400, .running), (400, .paused), (404, .shutDown)]),
         ("vm.snapshot", [(404, .absent), (405, .created), (400, .running), (400, .paused), (405, .shutDown)]),
         ("vm.restore", [(400, .absent), (409, .created), (409, .running), (409, .paused), (409, .shutDown)]),
     ]
@@ -28,7 +30,11 @@ import Testing
         for (state, end) in zip(VMStateName.allCases, row.ends) {
             let client = Client()
             client.bring(to: state)
-            let body = request == "vm.create" ? Client.plain : request == "vm.resize" ? "{}" : ""
+            let bodies = [
+                "vm.create": Client.plain, "vm.resize": "{}", "vm.add-disk": #"{"path": "/d"}"#,
+                "vm.remove-device": #"{"id": "x"}"#,
+            ]
+            let body = bodies[request] ?? ""
             #expect(client.put(request, body) == end.0, "\(request) of a VM that is \(state.text)")
             let told = client.info?["state"]?.string
             #expect(told == (end.1 == .absent ? nil : end.1.apiName), "\(request) of a VM that is \(state.text)")
