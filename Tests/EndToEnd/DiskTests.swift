@@ -5,15 +5,21 @@ import Testing
 @Suite(.serialized, .needsKVMHost, .needsRoot) struct DiskTests {
     private static let megabyte = 1 << 20
 
-    /// Bytes that look random, the same for the same seed.
+    /// Bytes that look random, the same for the same seed, in pieces that differ by their number: a test's program is
+    /// slow in an emulated host.
     private static func pattern(_ count: Int, seed: UInt64) -> Data {
         var state = seed | 1
-        var data = Data(capacity: count)
-        while data.count < count {
+        let numbers = (0..<8192).map { _ in
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            withUnsafeBytes(of: state.bigEndian) { data.append(contentsOf: $0.prefix(4)) }
+            return state.byteSwapped
         }
-        return data.prefix(count)
+        var piece = numbers.withUnsafeBytes { Data($0) }
+        var data = Data(capacity: count)
+        for number in 0..<UInt64(count / piece.count) {
+            withUnsafeBytes(of: number) { piece.replaceSubrange(0..<8, with: $0) }
+            data.append(piece)
+        }
+        return data
     }
 
     /// Two disks, one of them for reading, beside memory that is resized all the while.
