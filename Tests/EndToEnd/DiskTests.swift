@@ -102,7 +102,7 @@ import Testing
         try #require(truncate(image, 64 << 20) == 0)
         try withGuest(.debian12(), ["--memory", "256M", "--disk", "path=\(image)"]) { guest in
             let failed = try guest.run("dd if=/dev/zero of=/dev/vda bs=64k count=512 oflag=direct 2>&1; true")
-            #expect(failed.contains("I/O error"))
+            #expect(failed.contains("Input/output error"))
             try guest.process.waitForError("disk0: write: No space left on device; the guest gets an I/O error")
             try #require(mount("none", small, "tmpfs", UInt(MS_REMOUNT), "size=128M") == 0)
             try guest.run("dd if=/dev/zero of=/dev/vda bs=64k count=512 oflag=direct")
