@@ -14,6 +14,13 @@ PROMPT = b"guest# "
 READY = re.compile(rb"swiftlet guest ready: Linux (\S+), (\d+) CPUs")
 
 
+def guest_directory(kernel):
+    """Where GuestImages/build puts the guest with a kernel of that version."""
+    cache = os.environ.get("SWIFTLET_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "swiftlet")
+    return os.path.join(cache, "guest", kernel)
+
+
 class SessionError(Exception):
     """What was expected did not happen; the text says what was seen instead."""
 
