@@ -14,7 +14,7 @@ FULL_SHUFFLE = r"^MachineTests\.FullShuffleTests/"
 NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\.", "--skip", FULL_SHUFFLE]
 # Seconds that the scripts of Tests/Tools take about; what is not named here takes little.
 TOOL_TEST_SECONDS = {
-    "api-test": 100, "kvm-host-test": 120, "guest-image-test": 200, "fuzz-test": 60, "qmp-test": 60,
+    "api-test": 100, "kvm-host-test": 120, "guest-image-test": 200, "fuzz-test": 60, "qmp-test": 180,
     "terminal-test": 40, "examples-test": 50,
     "disk-crash-test": 80}
 # Those of them that start two hosts themselves.
