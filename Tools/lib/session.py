@@ -14,11 +14,15 @@ PROMPT = b"guest# "
 READY = re.compile(rb"swiftlet guest ready: Linux (\S+), (\d+) CPUs")
 
 
+def cache_directory():
+    """Where GuestImages/build puts what it fetches and makes."""
+    return os.environ.get("SWIFTLET_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "swiftlet")
+
+
 def guest_directory(kernel):
     """Where GuestImages/build puts the guest with a kernel of that version."""
-    cache = os.environ.get("SWIFTLET_CACHE") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "swiftlet")
-    return os.path.join(cache, "guest", kernel)
+    return os.path.join(cache_directory(), "guest", kernel)
 
 
 class SessionError(Exception):
