@@ -45,10 +45,7 @@ public struct VirtioBlock: VirtioDevice {
     }
 
     public mutating func process(queue index: Int, _ queue: SplitQueue) throws(VirtqueueError) {
-        while queues[index].hasRoom, let chain = try queue.nextChain() {
-            try begin(chain, index, queue)
-        }
-        queues[index].engine.start()
+        try beginWaiting(index, queue)
         // What the host had in its memory is done by now.
         try complete(queue: index, queue)
     }
@@ -58,6 +55,11 @@ public struct VirtioBlock: VirtioDevice {
         let wasFull = !queues[index].hasRoom
         if let found = try queues[index].complete(queue) { problem = found.problem }
         guard wasFull, queues[index].hasRoom else { return }
+        try beginWaiting(index, queue)
+    }
+
+    /// Begins as many of the driver's requests as there is room for.
+    private mutating func beginWaiting(_ index: Int, _ queue: SplitQueue) throws(VirtqueueError) {
         while queues[index].hasRoom, let chain = try queue.nextChain() {
             try begin(chain, index, queue)
         }
@@ -101,7 +103,7 @@ public struct VirtioBlock: VirtioDevice {
             let operation = DiskOperation.write(durable: writesThrough && !configuration.ignoresFlushes)
             try transfer(job, operation, sector, bytes: chain.readableLength - Self.headerLength, index, queue)
         case RequestType.flush where !configuration.isReadOnly && !configuration.ignoresFlushes:
-            queues[index].submit(job, DiskRequest(.flush, vectors: queues[index].vectors(for: job)))
+            queues[index].submit(job, DiskRequest(.flush, vectors: queues[index].nextVectors()))
         case RequestType.flush:
             try queue.answer(job, .ok)
         case RequestType.getID:
@@ -125,7 +127,7 @@ public struct VirtioBlock: VirtioDevice {
             return try queue.answer(job, .ioError)
         }
         guard count > 0 else { return try queue.answer(job, .ok) }
-        let vectors = queues[index].vectors(for: job)
+        let vectors = queues[index].nextVectors()
         let add = { (piece: GuestBuffer) throws(VirtqueueError) in
             do throws(GuestMemoryError) {
                 try vectors.append(piece.address, count: piece.count)
@@ -179,7 +181,7 @@ public struct VirtioBlock: VirtioDevice {
         }
         guard bytes > 0 else { return try queue.answer(job, .ok) }
         let operation: DiskOperation = isDiscard ? .discard : .zero(keepsRoom: !mayUnmap)
-        let vectors = queues[index].vectors(for: job)
+        let vectors = queues[index].nextVectors()
         queues[index].submit(job, DiskRequest(operation, offset: offset, count: bytes, vectors: vectors))
     }
 }

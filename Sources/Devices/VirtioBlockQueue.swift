@@ -48,7 +48,7 @@ struct VirtioBlockQueue {
     var hasRoom: Bool { !free.isEmpty || slots.count < limit }
 
     /// Empty vectors for the next request that is submitted.
-    mutating func vectors(for job: Job) -> GuestVectors {
+    mutating func nextVectors() -> GuestVectors {
         if free.isEmpty {
             free.append(slots.count)
             slots.append(Slot(request: DiskRequest(.flush, vectors: GuestVectors(of: memory))))
