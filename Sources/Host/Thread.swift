@@ -62,6 +62,13 @@ public final class Thread: Sendable {
         }
     }
 
+    /// Whether the thread runs, or waits for nothing but a processor (state R of proc_pid_stat(5)).
+    public var isAtWork: Bool {
+        guard let text = KernelText.read(FilePath("/proc/self/task/\(id)/stat")) else { return false }
+        // Behind the name, which may have parentheses in it.
+        return text.split(separator: ")").last?.hasPrefix(" R") ?? false
+    }
+
     /// Waits until the thread has ended. To be called at most once, from another thread.
     public func join() {
         isJoined.store(true, ordering: .relaxed)

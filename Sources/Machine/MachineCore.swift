@@ -54,6 +54,9 @@ final class MachineCore {
             try mailbox.attach(to: loop) { [unowned self] message in receive(message) }
             _ = try loop.add(HostMemoryError.watch(), .moreReadable) { [unowned self] _ in tellMemoryErrors() }
         }
+        for device in hardware.memoryDevices {
+            device.isGuestAtWork = { [unowned self] in virtualMachine?.isAtWork ?? false }
+        }
         try makeVirtualMachine()
     }
 

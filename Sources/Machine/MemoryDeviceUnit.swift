@@ -26,6 +26,8 @@ final class MemoryDeviceUnit {
     private var watchTimer: (token: EventLoop.Token, time: UInt64)?
     private var driver = DriverState.absent
     private var isPaused = true
+    /// Whether a vCPU has something to do right now.
+    var isGuestAtWork: () -> Bool = { false }
     private var requestTime = MemoryDeviceMetrics.noRequests
     private var resizeTime = MemoryDeviceMetrics.noResizes
     /// When a size was requested that the guest does not have yet.
@@ -305,7 +307,7 @@ extension MemoryDeviceUnit {
         }
         let token = loop.schedule(afterMilliseconds: deadline - min(deadline, now)) { [unowned self] in
             watchTimer = nil
-            while let action = watch.due(now: now) {
+            while let action = watch.due(now: now, isGuestAtWork: isGuestAtWork) {
                 switch action {
                 case .remind: transport.configurationChanged()
                 case .explain: events(.resizeStalled(id: id, diagnosis))

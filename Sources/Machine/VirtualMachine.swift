@@ -96,6 +96,9 @@ final class VirtualMachine {
     /// Numbers of the vCPUs' threads on the host.
     var threadIDs: [Int32] { threads.map(\.id) }
 
+    /// Whether a vCPU runs, or would if the host let it: others wait for an interrupt, or stand still.
+    var isAtWork: Bool { threads.contains { $0.isAtWork } }
+
     /// One of the vCPUs, by its number.
     subscript(vcpu index: Int) -> VCPUThread { vcpus[index] }
 

@@ -43,6 +43,9 @@ public struct ResizeWatch: Sendable {
     /// longest distance grows.
     static let bytesPerInterval: UInt64 = 4 << 30
 
+    /// A guest that is always at work is left alone for so many times the longest distance, at most.
+    static let mostPatience: UInt64 = 8
+
     /// Three weeks: what is longer is as good as never, and would overflow.
     private static let longestTime: UInt64 = 1 << 31
 
@@ -53,7 +56,13 @@ public struct ResizeWatch: Sendable {
 
     private var observation: Observation
     /// When the newest request came, the newest reminder went out, or the size was set.
-    private var lastActivity: UInt64
+    private var lastActivity: UInt64 {
+        didSet { postponed = nil }
+    }
+    /// When to look again whether a guest that was at work still is.
+    private var postponed: UInt64?
+    /// A guest that is at work is left alone for so long: its driver may be on its way, and would start over.
+    private var patience: UInt64 = 0
     /// When the newest request came; nil before the first since the size was set.
     private var lastRequest: UInt64?
     /// When something was plugged or unplugged, or the size was set.
@@ -119,14 +128,27 @@ public struct ResizeWatch: Sendable {
     }
 
     /// What is to be done now, once: ask again until there is nothing.
-    public mutating func due(now: UInt64) -> Action? {
+    ///
+    /// A driver that starts over before it has come to the end never tries what is left there. Nobody sees whether it
+    /// still is on its way, but it is not while the guest rests; one that does not rest is given more and more time.
+    ///
+    /// - Parameter isGuestAtWork: whether a vCPU has something to do right now.
+    public mutating func due(now: UInt64, isGuestAtWork: () -> Bool) -> Action? {
         guard !isPaused else { return nil }
         if let explanationTime, explanationTime <= now {
             hasExplained = true
             return .explain
         }
         if let reminderTime, reminderTime <= now {
+            let isAtWork = isGuestAtWork()
+            if isAtWork, now &- lastActivity < patience {
+                postponed = now + longestDelay
+                return nil
+            }
             lastActivity = now
+            if isAtWork, delay >= longestDelay {
+                patience = longestDelay * min(Self.mostPatience, max(2, 2 * (patience / longestDelay)))
+            }
             delay = min(delay * 2, longestDelay)
             reminders += 1
             return .remind
@@ -153,7 +175,7 @@ public struct ResizeWatch: Sendable {
     private var reminderTime: UInt64? {
         guard retryInterval > 0, observation.needsReminders else { return nil }
         // The driver is at work for as long between two requests as it was before.
-        return lastActivity + min(max(delay, 2 * longestGap), longestDelay)
+        return postponed ?? lastActivity + min(max(delay, 2 * longestGap), longestDelay)
     }
 
     private var explanationTime: UInt64? {
@@ -164,6 +186,7 @@ public struct ResizeWatch: Sendable {
     private mutating func progressed(_ now: UInt64) {
         lastProgress = now
         delay = Self.firstDelay
+        patience = 0
         reminders = 0
         hasExplained = false
     }

@@ -21,6 +21,31 @@ import Testing
         return path.split(separator: "/").last.flatMap { Int($0) } ?? 0
     }
 
+    @Test func aThreadRestsOrIsAtWork() throws {
+        let pipe = try FileDescriptor.pipe()
+        defer {
+            try? pipe.readEnd.close()
+            try? pipe.writeEnd.close()
+        }
+        let reader = pipe.readEnd.rawValue
+        let isOver = Counter()
+        let thread = try Thread(name: "name) R", kickable: false) {
+            var byte: UInt8 = 0
+            _ = cl_read(reader, &byte, 1)
+            while isOver.value == 0 {}
+        }
+        func becomes(_ isAtWork: Bool) -> Bool {
+            for _ in 0..<10_000 where thread.isAtWork != isAtWork { usleep(1000) }
+            return thread.isAtWork == isAtWork
+        }
+        #expect(becomes(false))
+        _ = try pipe.writeEnd.writeAll([1])
+        #expect(becomes(true))
+        isOver.add()
+        thread.join()
+        #expect(!thread.isAtWork, "it is gone")
+    }
+
     @Test func aKickInterruptsASystemCall() throws {
         try Thread.installKickHandler()
         let pipe = try FileDescriptor.pipe()

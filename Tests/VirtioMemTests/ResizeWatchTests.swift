@@ -17,18 +17,22 @@ import Testing
     }
 
     /// Lets time go by until a moment, and says what was to be done when.
-    private func actions(_ watch: inout ResizeWatch, until end: UInt64) -> [(UInt64, ResizeWatch.Action)] {
+    private func actions(
+        _ watch: inout ResizeWatch, until end: UInt64, isGuestAtWork: @escaping (UInt64) -> Bool = { _ in false }
+    ) -> [(UInt64, ResizeWatch.Action)] {
         var done: [(UInt64, ResizeWatch.Action)] = []
         while let time = watch.deadline, time <= end {
-            while let action = watch.due(now: time) {
+            while let action = watch.due(now: time, isGuestAtWork: { isGuestAtWork(time) }) {
                 done.append((time, action))
             }
         }
         return done
     }
 
-    private func reminders(_ watch: inout ResizeWatch, until end: UInt64) -> [UInt64] {
-        actions(&watch, until: end).filter { $0.1 == .remind }.map(\.0)
+    private func reminders(
+        _ watch: inout ResizeWatch, until end: UInt64, isGuestAtWork: @escaping (UInt64) -> Bool = { _ in false }
+    ) -> [UInt64] {
+        actions(&watch, until: end, isGuestAtWork: isGuestAtWork).filter { $0.1 == .remind }.map(\.0)
     }
 
     // MARK: Reminders
@@ -51,7 +55,7 @@ import Testing
     @Test func anIntervalOfZeroIsNone() {
         var watch = Self.watch(retryInterval: 0, stallTime: 0)
         #expect(watch.deadline == nil)
-        #expect(watch.due(now: 100_000) == nil)
+        #expect(watch.due(now: 100_000, isGuestAtWork: { false }) == nil)
     }
 
     @Test func progressMakesTheNextReminderComeSoon() {
@@ -73,7 +77,7 @@ import Testing
             observation.requests += 1
             observation.pluggedSize -= 2 << 20
             watch.observe(now: time, observation)
-            #expect(watch.due(now: time + 39) == nil, "\(time)")
+            #expect(watch.due(now: time + 39, isGuestAtWork: { false }) == nil, "\(time)")
         }
     }
 
@@ -121,6 +125,36 @@ import Testing
         #expect(reminders(&watch, until: 60_000).suffix(3) == [25_550, 41_550, 57_550])
     }
 
+    /// Its driver may need longer than a second to try all that is left, and would start over each time.
+    @Test func aGuestThatIsAtWorkIsGivenMoreAndMoreTime() {
+        var watch = Self.watch()
+        let times = reminders(&watch, until: 100_000, isGuestAtWork: { _ in true })
+        #expect(times.prefix(6) == [50, 150, 350, 750, 1_550, 2_550])
+        #expect(times.dropFirst(6).prefix(6) == [4_550, 8_550, 16_550, 24_550, 32_550, 40_550])
+    }
+
+    @Test func oneThatRestsIsRemindedAtOnce() {
+        var watch = Self.watch()
+        let times = reminders(&watch, until: 30_000, isGuestAtWork: { $0 < 26_000 })
+        #expect(times.suffix(6) == [16_550, 24_550, 26_550, 27_550, 28_550, 29_550])
+        // It is at work again, which is known of it by now.
+        #expect(reminders(&watch, until: 40_000, isGuestAtWork: { _ in true }) == [37_550])
+        watch.restart(now: 40_000, Self.holding)
+        #expect(reminders(&watch, until: 41_000, isGuestAtWork: { _ in true }) == [40_050, 40_150, 40_350, 40_750])
+    }
+
+    @Test func whatADriverDoesEndsAPostponement() {
+        var watch = Self.watch()
+        _ = actions(&watch, until: 20_000, isGuestAtWork: { _ in true })
+        var observation = Self.holding
+        observation.requests = 1
+        observation.pluggedSize -= 2 << 20
+        watch.observe(now: 20_010, observation)
+        // It took longer than a second for its request. Then all begins anew.
+        #expect(watch.deadline == 21_010)
+        #expect(reminders(&watch, until: 24_500, isGuestAtWork: { _ in true }) == [21_010, 22_010, 23_010, 24_010])
+    }
+
     @Test func aGuestMayHaveLessThanRequested() {
         var observation = Self.holding
         observation.requestedSize = Self.gibibyte
@@ -151,9 +185,9 @@ import Testing
     @Test func aStallIsExplainedOnce() {
         var watch = Self.watch(retryInterval: 0)
         #expect(watch.deadline == 5_000)
-        #expect(watch.due(now: 4_999) == nil)
-        #expect(watch.due(now: 5_000) == .explain)
-        #expect(watch.due(now: 50_000) == nil)
+        #expect(watch.due(now: 4_999, isGuestAtWork: { false }) == nil)
+        #expect(watch.due(now: 5_000, isGuestAtWork: { false }) == .explain)
+        #expect(watch.due(now: 50_000, isGuestAtWork: { false }) == nil)
         var observation = Self.holding
         observation.requests = 1
         watch.observe(now: 60_000, observation)
@@ -161,7 +195,7 @@ import Testing
         observation.pluggedSize -= 2 << 20
         watch.observe(now: 70_000, observation)
         #expect(watch.deadline == 75_000)
-        #expect(watch.due(now: 75_000) == .explain)
+        #expect(watch.due(now: 75_000, isGuestAtWork: { false }) == .explain)
         watch.restart(now: 80_000, observation)
         #expect(watch.deadline == 85_000, "another size, another explanation")
     }
@@ -178,7 +212,7 @@ import Testing
         var observation = Self.holding
         observation.hasDriver = false
         var watch = Self.watch(retryInterval: 0, observation)
-        #expect(watch.due(now: 5_000) == .explain)
+        #expect(watch.due(now: 5_000, isGuestAtWork: { false }) == .explain)
         observation.hasDriver = true
         watch.observe(now: 8_000, observation)
         #expect(watch.deadline == 13_000, "what holds it up now is something else")
@@ -188,7 +222,7 @@ import Testing
         var watch = Self.watch()
         watch.setPaused(true, now: 10)
         #expect(watch.deadline == nil)
-        #expect(watch.due(now: 100_000) == nil)
+        #expect(watch.due(now: 100_000, isGuestAtWork: { false }) == nil)
         watch.setPaused(false, now: 100_000)
         #expect(watch.deadline == 100_050)
         #expect(watch.timeWithoutProgress(now: 100_020) == 20)
