@@ -9,21 +9,20 @@ struct cu_ring {
     struct io_uring ring;
 };
 
-int cu_ring_create(unsigned capacity, int event, struct cu_ring **ring) {
+int cu_ring_create(unsigned capacity, struct cu_ring **ring) {
     *ring = calloc(1, sizeof **ring);
     if (*ring == NULL)
         return -ENOMEM;
     int result = io_uring_queue_init(capacity, &(*ring)->ring, 0);
-    if (result == 0) {
-        result = io_uring_register_eventfd(&(*ring)->ring, event);
-        if (result < 0)
-            io_uring_queue_exit(&(*ring)->ring);
-    }
     if (result < 0) {
         free(*ring);
         *ring = NULL;
     }
     return result;
+}
+
+int cu_ring_descriptor(const struct cu_ring *ring) {
+    return ring->ring.ring_fd;
 }
 
 void cu_ring_destroy(struct cu_ring *ring) {

@@ -1,11 +1,10 @@
-import Host
 import SystemPackage
 
 /// Carries out requests of a disk, many at a time, without keeping anybody waiting. It belongs to whoever has the disk
 /// locked.
 public protocol DiskEngine: AnyObject {
-    /// Becomes readable when a request is done.
-    var event: EventDescriptor { get }
+    /// Readable while there are requests that are done.
+    var completions: FileDescriptor { get }
 
     /// Begins a request, at the latest with the next `start()`. There are at most as many at a time as the engine was
     /// made for.

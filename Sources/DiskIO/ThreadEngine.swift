@@ -6,7 +6,7 @@ import SystemPackage
 
 /// Requests by a few threads that wait for the disk: for hosts without io_uring.
 public final class ThreadEngine: DiskEngine {
-    public var event: EventDescriptor { shared.done }
+    public var completions: FileDescriptor { shared.done.descriptor }
     private let shared: Shared
     private var threads: [Thread] = []
 

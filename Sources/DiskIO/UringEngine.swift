@@ -6,7 +6,6 @@ import SystemPackage
 
 /// Requests by io_uring(7).
 @safe public final class UringEngine: DiskEngine {
-    public let event: EventDescriptor
     private let disk: FileDescriptor
     private let ring: OpaquePointer
     /// The pieces of what is submitted are looked at when it is begun.
@@ -18,9 +17,8 @@ import SystemPackage
     /// - Throws: `SystemCallError`: ENOSYS or EPERM where the host has none, or allows none; ENOMEM.
     public init(disk: FileDescriptor, capacity: Int) throws(SystemCallError) {
         self.disk = disk
-        event = try EventDescriptor()
         var made: OpaquePointer?
-        let result = unsafe cu_ring_create(UInt32(capacity), event.descriptor.rawValue, &made)
+        let result = unsafe cu_ring_create(UInt32(capacity), &made)
         guard let ring = unsafe made else {
             throw SystemCallError("io_uring_setup", Errno(rawValue: -result))
         }
@@ -30,6 +28,8 @@ import SystemPackage
     deinit {
         unsafe cu_ring_destroy(ring)
     }
+
+    public var completions: FileDescriptor { FileDescriptor(rawValue: unsafe cu_ring_descriptor(ring)) }
 
     public func submit(_ request: DiskRequest, tag: Int) {
         submitted.append(request.vectors)
@@ -55,7 +55,6 @@ import SystemPackage
     }
 
     public func takeCompletions(_ body: (_ tag: Int, _ result: Int) -> Void) {
-        event.drain()
         var tag: UInt64 = 0
         var result: Int32 = 0
         while unsafe cu_ring_take(ring, &tag, &result) {

@@ -27,14 +27,14 @@ final class DiskUnit: DeviceUnit {
             for _ in 0..<disk.queueCount {
                 engines.append(try Self.makeEngine(descriptor, capacity: Int(disk.queueSize)))
             }
-            let ends = engines.map(\.event)
+            let ends = engines.map(\.completions)
             let device = VirtioBlock(try Self.configuration(of: disk, descriptor), engines: engines, memory: memory)
             unit = try VirtioUnit(device, window: window, memory: memory)
             try unit.serve(
                 on: loop,
                 onQueue: { [unowned self] index in tell(unit.transport.processQueue(index)) }, onDriver: {})
             for (index, end) in ends.enumerated() {
-                _ = try loop.add(end.descriptor, .readable) { [unowned self] _ in complete(queue: index) }
+                _ = try loop.add(end, .readable) { [unowned self] _ in complete(queue: index) }
             }
         } catch {
             throw .host(error)

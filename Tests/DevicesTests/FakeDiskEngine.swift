@@ -1,9 +1,11 @@
 import DiskIO
 import Host
+import SystemPackage
 
 /// An engine that does nothing but what the test says.
 final class FakeDiskEngine: DiskEngine {
-    let event: EventDescriptor
+    private let event: EventDescriptor
+    var completions: FileDescriptor { event.descriptor }
     /// Requests that are under way, by their tags.
     private(set) var underWay: [Int: DiskRequest] = [:]
     /// All that were begun, in order.

@@ -129,16 +129,16 @@ struct DiskEngineTests {
                 == (0..<64).flatMap { [UInt8](repeating: UInt8($0), count: 512) })
     }
 
-    @Test(arguments: Kind.allCases) func theEventSaysThatSomethingIsDone(_ kind: Kind) throws {
+    @Test(arguments: Kind.allCases) func theDescriptorSaysThatSomethingIsDone(_ kind: Kind) throws {
         let fixture = try Fixture(kind)
-        #expect(!fixture.engine.event.wait(milliseconds: 0))
+        #expect(!ByteStream.waitUntilReadable(fixture.engine.completions, milliseconds: 0))
         fixture.engine.submit(DiskRequest(.flush, vectors: GuestVectors(of: fixture.memory)), tag: 1)
         fixture.engine.start()
-        #expect(ByteStream.waitUntilReadable(fixture.engine.event.descriptor, milliseconds: 10_000))
+        #expect(ByteStream.waitUntilReadable(fixture.engine.completions, milliseconds: 10_000))
         var count = 0
         fixture.engine.takeCompletions { _, _ in count += 1 }
         #expect(count == 1)
-        #expect(!ByteStream.waitUntilReadable(fixture.engine.event.descriptor, milliseconds: 0))
+        #expect(!ByteStream.waitUntilReadable(fixture.engine.completions, milliseconds: 0))
     }
 
     @Test(arguments: Kind.allCases) func anEngineCanEndAtAnyTime(_ kind: Kind) throws {

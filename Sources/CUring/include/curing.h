@@ -9,8 +9,10 @@
 
 struct cu_ring;
 
-/// Makes a ring for so many requests at a time, whose ends are told by an event (eventfd(2)).
-int cu_ring_create(unsigned capacity, int event, struct cu_ring **ring);
+/// Makes a ring for so many requests at a time.
+int cu_ring_create(unsigned capacity, struct cu_ring **ring);
+/// Readable while requests are done that were not taken: no need to be told of each by an event.
+int cu_ring_descriptor(const struct cu_ring *ring);
 /// The kernel ends what is under way by itself.
 void cu_ring_destroy(struct cu_ring *ring);
 
