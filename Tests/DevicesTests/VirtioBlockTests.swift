@@ -201,6 +201,25 @@ struct VirtioBlockTests {
         #expect(try driver.status() == 2)
     }
 
+    /// The kernel does not reach it for the guest either.
+    @Test(arguments: [0, 1] as [UInt32]) func memoryThatIsUnpluggedIsAnIOError(_ type: UInt32) throws {
+        let driver = try driver()
+        let region = driver.memory.regions[1]
+        try region.mapping.protect(0..<region.size, .inaccessible)
+        let pieces = [(BlockDriver.data, 512), (TestMemory.second, 512)] as [(UInt64, UInt32)]
+        try driver.send(
+            type, pieces.map { type == 0 ? .writable($0, $1) : .readable($0, $1) } as [FakeDriver.Piece])
+        #expect(try finish(driver).count == 1)
+        #expect(try driver.status() == 1)
+        #expect(
+            driver.fixture.transport.withDevice { $0.problem } == .host(type == 0 ? .read : .write, .badAddress))
+        #expect(try contents(512, at: 512).allSatisfy { $0 == 0x55 })
+        // A mistake in a buffer is none in the queue.
+        try driver.send(0, [.writable(BlockDriver.data, 512)])
+        #expect(try finish(driver).count == 1)
+        #expect(try driver.status() == 0)
+    }
+
     @Test func aFileThatWasTruncatedIsAnIOError() throws {
         let driver = try driver()
         try file.file.descriptor.resize(to: 4096)
