@@ -41,6 +41,11 @@ final class DiskUnit: DeviceUnit {
         }
     }
 
+    deinit {
+        // What the kernel still does for the guest ends before the guest's memory does.
+        unit.transport.withDevice { $0.reset() }
+    }
+
     /// Gives the guest what the host has done for it.
     private func complete(queue index: Int) {
         // The guest may have taken a queue away that something was under way for.
