@@ -1,5 +1,8 @@
 import Synchronization
 
+/// Bytes of an access.
+private let accessWidths = 1...8
+
 extension VirtioMMIOTransport {
     /// A vCPU reads from the registers.
     ///
@@ -8,6 +11,7 @@ extension VirtioMMIOTransport {
     ///   - size: 1, 2, 4 or 8 bytes.
     /// - Returns: the value; zero for what is not there, and for control registers other than 32 bits wide and aligned.
     public func read(offset: UInt64, size: Int) -> UInt64 {
+        guard accessWidths.contains(size) else { return 0 }
         if offset >= MMIORegister.configurationSpace {
             let value = state.withLock { state in
                 state.device.readConfiguration(offset: offset - MMIORegister.configurationSpace, size: size)
@@ -25,6 +29,7 @@ extension VirtioMMIOTransport {
     ///   - offset: in bytes from the first register.
     ///   - size: 1, 2, 4 or 8 bytes.
     public func write(offset: UInt64, size: Int, value: UInt64) {
+        guard accessWidths.contains(size) else { return }
         if offset >= MMIORegister.configurationSpace {
             state.withLock { state in
                 state.device.writeConfiguration(

@@ -70,6 +70,8 @@ struct VirtioBlockTests {
         #expect(field(36, 4) == 1 << 21 && field(40, 4) == 1 && field(44, 4) == 8)
         #expect(field(48, 4) == 1 << 21 && field(52, 4) == 1 && field(56, 1) == 1)
         #expect(field(60, 4) == 0)
+        // Of no width that there is.
+        for size in [Int.min, -1, 0, 9, .max] { #expect(field(12, size) == 0) }
         // SEG_MAX, BLK_SIZE, FLUSH, TOPOLOGY, DISCARD, WRITE_ZEROES.
         #expect(fixture.offeredFeatures & 0xFF_FFFF == 1 << 2 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 13 | 1 << 14)
     }
