@@ -161,6 +161,19 @@ int cl_connect(const char *path) {
     return descriptor;
 }
 
+int cl_connect_at_once(const char *path) {
+    struct sockaddr_un address;
+    int error = make_address(&address, path);
+    if (error < 0)
+        return error;
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0)
+        return -errno;
+    if (connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0)
+        return fail(descriptor);
+    return descriptor;
+}
+
 int cl_is_listened_at(const char *path) {
     struct sockaddr_un address;
     int error = make_address(&address, path);

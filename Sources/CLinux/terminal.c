@@ -96,7 +96,7 @@ static void install(void) {
         handle(number);
 }
 
-int cl_terminal_make_raw(int descriptor) {
+int cl_terminal_make_raw(int descriptor, bool processes_output) {
     struct termios mode;
     if (tcgetattr(descriptor, &mode) < 0)
         return -errno;
@@ -106,8 +106,8 @@ int cl_terminal_make_raw(int descriptor) {
     }
     install();
     cfmakeraw(&mode);
-    // Output keeps its processing: messages of the VMM itself end in plain line feeds.
-    mode.c_oflag |= former.c_oflag & OPOST;
+    if (processes_output)
+        mode.c_oflag |= former.c_oflag & OPOST;
     mode.c_cc[VMIN] = 1;
     mode.c_cc[VTIME] = 0;
     raw = 1;

@@ -41,9 +41,10 @@ extension ElasticRegion {
         }
     }
 
-    /// Whether unplugged blocks may hold something: the host would not take it back, or the guest can reach them still.
+    /// Whether unplugged blocks may hold something: the host would not take it back, the guest can reach them still, or
+    /// another process can.
     func mayHoldLeftovers(_ blocks: Range<Int>) -> Bool {
-        undiscarded.contains { $0.overlaps(blocks) } || unrestored.contains { $0.overlaps(blocks) }
+        hasOtherWriters || undiscarded.contains { $0.overlaps(blocks) } || unrestored.contains { $0.overlaps(blocks) }
     }
 
     /// Makes sure that nothing of an earlier life is left in blocks.

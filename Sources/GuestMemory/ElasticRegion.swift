@@ -28,7 +28,9 @@ public final class ElasticRegion {
     var undiscarded: [Range<Int>] = []
     /// Blocks whose protection the host would not set right yet.
     var unrestored: [Range<Int>] = []
-    private let populates: Bool
+    let populates: Bool
+    /// Whether other processes may write to unplugged blocks.
+    let hasOtherWriters: Bool
     /// Mappings that are taken from the budget for as long as the region lives.
     private var lastingMappings = 0
 
@@ -41,12 +43,15 @@ public final class ElasticRegion {
     ///     fits the region.
     ///   - slotLimit: how many slots it may have at most, where `slotSize` is nil.
     ///   - populates: whether plugging takes memory from the host for all of a block at once.
+    ///   - hasOtherWriters: whether other processes have the memory, and may write to unplugged blocks: each block is
+    ///     emptied before it is plugged.
     ///   - budget: what the regions of a process share.
     ///   - host: what its memory is changed by; nil for the region itself.
     /// - Throws: `SystemCallError` where the host refuses to protect the memory.
     public init(
         _ memory: GuestMemoryRegion, blockSize: UInt64, slotSize: UInt64? = nil, slotLimit: Int = .max,
-        populates: Bool = false, budget: MappingBudget = MappingBudget(), host: (any HostMemory)? = nil
+        populates: Bool = false, hasOtherWriters: Bool = false, budget: MappingBudget = MappingBudget(),
+        host: (any HostMemory)? = nil
     ) throws(SystemCallError) {
         let size = memory.size
         precondition(blockSize >= hostPageSize && blockSize & (blockSize - 1) == 0, "not a power of two")
@@ -58,6 +63,7 @@ public final class ElasticRegion {
         self.host = host ?? memory
         self.blockSize = blockSize
         self.populates = populates
+        self.hasOtherWriters = hasOtherWriters
         self.budget = budget
         map = BlockMap(count: Int(size / blockSize))
         slotTable = RegionSlots(regionSize: size, slotSize: slotSize)

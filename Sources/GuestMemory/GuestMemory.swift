@@ -86,6 +86,23 @@ import SystemPackage
         return bytes
     }
 
+    /// Copies bytes out of guest memory, to the end of an array. After an error some of them may be there.
+    public func read(
+        _ count: Int, at address: GuestAddress, appendingTo bytes: inout [UInt8]
+    ) throws(GuestMemoryError) {
+        guard contains(address, count: UInt64(count)) else { throw .unmapped(address, count: UInt64(count)) }
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: count))
+        var span = bytes.mutableSpan
+        var rawSpan = unsafe span.mutableBytes
+        try unsafe rawSpan.withUnsafeMutableBytes { (buffer) throws(GuestMemoryError) in
+            guard let to = buffer.baseAddress else { return }
+            try unsafe forEachPart(of: address, count: UInt64(count)) { pointer, offset, length in
+                unsafe cl_guarded_copy(to + start + offset, pointer, length)
+            }
+        }
+    }
+
     /// Copies bytes into guest memory. After an error some of them may have been written.
     public func write(_ bytes: RawSpan, at address: GuestAddress) throws(GuestMemoryError) {
         let count = UInt64(bytes.byteCount)
@@ -135,6 +152,16 @@ import SystemPackage
             throw .unmapped(address, count: count)
         }
         return unsafe found
+    }
+
+    /// Where the process has bytes that all lie in one region, accessible or not: for calls that take addresses.
+    ///
+    /// - Throws: `unmapped` where they do not.
+    public func hostAddress(of address: GuestAddress, count: UInt64) throws(GuestMemoryError) -> UInt64 {
+        guard let (pointer, available) = unsafe locate(address), available >= count else {
+            throw .unmapped(address, count: count)
+        }
+        return UInt64(UInt(bitPattern: pointer))
     }
 
     /// Where an address of the process is in guest memory; nil for one that is no guest memory.

@@ -6,11 +6,13 @@ import CLinux
     // Sendable: whoever makes a request of it, and whoever carries that out, have it one after the other. Keeping
     // `memory` keeps the pointers valid.
 
-    private let memory: GuestMemory
+    let memory: GuestMemory
     private var vectors = UnsafeMutableBufferPointer<iovec>.allocate(capacity: 4)
     private var pieceCount = 0
     /// Those before have been read or written already.
     private var first = 0
+    /// How many pieces are still to be read or written.
+    public var count: Int { pieceCount - first }
     /// Bytes that are still to be read or written.
     public private(set) var byteCount: UInt64 = 0
 
@@ -39,7 +41,7 @@ import CLinux
         while done < count {
             let (pointer, available) = try unsafe memory.part(of: address, count: count, after: done)
             let length = min(available, count - done)
-            if unsafe pieceCount == vectors.count { grow() }
+            if unsafe pieceCount == vectors.count { makeRoom() }
             unsafe vectors[pieceCount] = iovec(iov_base: pointer, iov_len: Int(length))
             pieceCount += 1
             done += length
@@ -64,11 +66,28 @@ import CLinux
         }
     }
 
-    private func grow() {
+    /// Moves what is left to the start, or gets more memory.
+    private func makeRoom() {
+        guard first < max(1, pieceCount / 2) else {
+            for index in first..<pieceCount { unsafe vectors[index - first] = vectors[index] }
+            pieceCount -= first
+            first = 0
+            return
+        }
         let larger = unsafe UnsafeMutableBufferPointer<iovec>.allocate(capacity: 2 * vectors.count)
         _ = unsafe larger.initialize(from: vectors)
         unsafe vectors.deallocate()
         unsafe vectors = larger
+    }
+
+    /// Calls the body with the pieces that are left and, behind them, one more.
+    func withPieces<Result>(
+        before last: UnsafeMutableRawBufferPointer, _ body: (UnsafePointer<iovec>?, CInt) -> Result
+    ) -> Result {
+        if unsafe pieceCount == vectors.count { makeRoom() }
+        unsafe vectors[pieceCount] = iovec(iov_base: last.baseAddress, iov_len: last.count)
+        let pieces = unsafe UnsafeBufferPointer(rebasing: vectors[first...pieceCount])
+        return unsafe body(pieces.baseAddress, CInt(min(pieces.count, Self.most)))
     }
 
     /// The pieces that are left, or the first of them: as many as one system call takes. They stay there until

@@ -26,11 +26,14 @@ public enum MemorySlotError: Error, Sendable, Equatable, CustomStringConvertible
     /// All the slots that the host has for a VM are taken.
     case exhausted(limit: Int)
     case call(SystemCallError)
+    /// Somebody who is to have the memory, too, does not take it.
+    case refused(String)
 
     public var description: String {
         switch self {
         case .exhausted(let limit): "all \(limit) memory slots are taken"
         case .call(let error): error.description
+        case .refused(let reason): reason
         }
     }
 }

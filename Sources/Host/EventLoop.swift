@@ -19,6 +19,8 @@ public final class EventLoop {
         public static let writable = Readiness(rawValue: 0x004)  // EPOLLOUT
         /// More has become readable than before, whether or not that was read (EPOLLET).
         public static let moreReadable = Readiness(rawValue: 0x8000_0001)
+        /// There has become room to write to, whether or not that was used (EPOLLET).
+        public static let moreWritable = Readiness(rawValue: 0x8000_0004)
         /// The descriptor is in error, or its peer is gone; always reported.
         public static let closed = Readiness(rawValue: 0x018)  // EPOLLERR | EPOLLHUP
     }

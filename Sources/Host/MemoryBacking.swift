@@ -1,3 +1,5 @@
+import SystemPackage
+
 /// What a mapping is made of, and how the host provides it.
 public struct MemoryBacking: Sendable {
     /// On which of the host's nodes memory is placed.
@@ -46,6 +48,9 @@ public struct MemoryBacking: Sendable {
 
     /// Bytes of its pages: ranges that are discarded and protected are multiples.
     public var pageSize: UInt64 { file?.pageSize ?? hostPageSize }
+
+    /// The file, where other processes that are given it see what is written; nil where there is none, or they don't.
+    public var sharedFile: FileDescriptor? { isShared ? file?.descriptor : nil }
 
     var isHuge: Bool { file?.isHuge ?? false }
 

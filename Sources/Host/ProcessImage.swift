@@ -142,7 +142,7 @@ public enum ProcessImage {
     }
 
     /// Calls a function with arguments as C takes them: an array of C strings that ends with a null pointer.
-    private static func withArgumentVector<Result>(
+    static func withArgumentVector<Result>(
         _ arguments: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
     ) -> Result {
         let vector = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: arguments.count + 1)

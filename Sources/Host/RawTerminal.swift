@@ -13,9 +13,13 @@ public enum RawTerminal {
 
     /// Puts the terminal into raw mode, or again after a stop and SIGCONT.
     ///
+    /// - Parameter processesOutput: whether line feeds still go to the beginning of a line, as messages of the process
+    ///   itself need it. What comes from another terminal has been processed there.
     /// - Throws: `SystemCallError` (ENOTTY).
-    public static func enter(_ descriptor: FileDescriptor) throws(SystemCallError) {
-        let result = cl_terminal_make_raw(descriptor.rawValue)
+    public static func enter(
+        _ descriptor: FileDescriptor, processesOutput: Bool = true
+    ) throws(SystemCallError) {
+        let result = cl_terminal_make_raw(descriptor.rawValue, processesOutput)
         if result < 0 {
             throw SystemCallError("tcsetattr", Errno(rawValue: -result))
         }

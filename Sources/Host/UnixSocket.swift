@@ -17,6 +17,15 @@ public enum UnixSocket {
         try OwnedFileDescriptor(result: Int(unsafe cl_connect(path.string)), of: "connect", subject: path.string)
     }
 
+    /// Connects without waiting; the connection does not block.
+    ///
+    /// - Throws: `SystemCallError` as `connect(to:)` does, and EAGAIN where so many wait to be accepted that it would
+    ///   have to wait.
+    public static func connectAtOnce(to path: FilePath) throws(SystemCallError) -> OwnedFileDescriptor {
+        try OwnedFileDescriptor(
+            result: Int(unsafe cl_connect_at_once(path.string)), of: "connect", subject: path.string)
+    }
+
     /// Whether a process listens at a path.
     ///
     /// - Throws: `SystemCallError` where that can't be found out.

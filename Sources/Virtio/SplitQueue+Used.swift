@@ -12,16 +12,33 @@ extension SplitQueue {
     /// - Throws: `memory` where the used ring can't be written.
     public func complete(_ chain: DescriptorChain, written: UInt32) throws(VirtqueueError) {
         guard chain.epoch == epoch else { return }
+        try stage(chain, written: written)
+        try publish()
+    }
+
+    /// Prepares to give a chain back together with others, which `publish()` does.
+    ///
+    /// - Throws: `memory` where the used ring can't be written.
+    public func stage(_ chain: DescriptorChain, written: UInt32) throws(VirtqueueError) {
+        guard chain.epoch == epoch else { return }
         let element = UInt64(chain.head) | UInt64(written) << 32
         do {
-            try usedRing.store(element, at: RingLayout.entry(of: used & (size - 1), bytes: 8))
+            try usedRing.store(element, at: RingLayout.entry(of: (used &+ staged) & (size - 1), bytes: 8))
         } catch {
             throw .memory(error)
         }
-        used &+= 1
-        // An aligned store is a release: the driver sees the element, and the buffers, before the index.
+        staged &+= 1
+    }
+
+    /// Gives the chains back that were prepared for that: the driver sees all of them or none.
+    public func publish() throws(VirtqueueError) {
+        guard staged > 0 else { return }
+        used &+= staged
+        let (sum, overflow) = unannounced.addingReportingOverflow(UInt32(staged))
+        unannounced = overflow ? .max : sum
+        staged = 0
+        // An aligned store is a release: the driver sees the elements, and the buffers, before the index.
         try storeUsed(used, at: RingLayout.index)
-        unannounced = unannounced == .max ? .max : unannounced + 1
     }
 
     /// Whether the driver wants an interrupt for what was completed since this was last asked (virtio specification,

@@ -28,6 +28,8 @@ public final class SplitQueue {
     private var available: UInt16 = 0
     /// The used index: how many chains were completed.
     var used: UInt16 = 0
+    /// How many more are in the used ring, where the driver does not see them yet.
+    var staged: UInt16 = 0
     /// How many of them the driver was not told about.
     var unannounced: UInt32 = 0
     /// Whether VIRTQ_USED_F_NO_NOTIFY is set.

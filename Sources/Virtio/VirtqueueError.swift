@@ -26,6 +26,10 @@ public enum VirtqueueError: Error, Sendable, Equatable {
     case indirectWithNext
     /// The length of an indirect table, in bytes, is not a multiple of 16, or zero.
     case invalidIndirectLength(UInt32)
+    /// The buffers hold more than what the device type allows; in bytes.
+    case buffersTooLong(UInt64, maximum: UInt64)
+    /// The host's kernel, which serves the queue by itself (vhost), could not go on with it.
+    case refusedByKernel(queue: Int)
     /// The buffers are shorter than what the device type prescribes; in bytes.
     case buffersTooShort(needed: UInt64, available: UInt64)
     /// The chain's buffers made way for those of a later one, or its queue was reset. This is a mistake of the device,
@@ -62,6 +66,10 @@ extension VirtqueueError: CustomStringConvertible {
             "indirect descriptor with a next descriptor"
         case .invalidIndirectLength(let length):
             "indirect descriptor table of \(length) bytes, which is not a positive multiple of 16"
+        case .buffersTooLong(let count, let maximum):
+            "buffers of \(count) bytes where \(maximum) are the most"
+        case .refusedByKernel(let queue):
+            "queue \(queue), or a buffer in it, is where the host's kernel can't access it"
         case .buffersTooShort(let needed, let available):
             "buffers of \(available) bytes where \(needed) are needed"
         case .staleChain:

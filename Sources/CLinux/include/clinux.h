@@ -15,14 +15,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "directories.h"
 #include "disks.h"
 #include "files.h"
 #include "guarded_access.h"
 #include "kvm.h"
 #include "memory_errors.h"
 #include "mapping_inspection.h"
+#include "network.h"
 #include "passed_descriptors.h"
+#include "messages.h"
 #include "signals.h"
+#include "sockets.h"
 #include "terminal.h"
 #include "threads.h"
 

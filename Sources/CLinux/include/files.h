@@ -58,6 +58,9 @@ int cl_listen(const char *path);
 /// A connection to the Unix stream socket at a path. A negated errno for none: ECONNREFUSED where nobody listens.
 int cl_connect(const char *path);
 
+/// The same without waiting, and non-blocking: -EAGAIN where the listener has too many connections waiting.
+int cl_connect_at_once(const char *path);
+
 /// Takes the write lock of a whole file, for its open file description (F_OFD_SETLK): it goes along to a program that
 /// the process becomes, and ends with the last descriptor. 0, -EAGAIN where another one has it, or a negated errno.
 int cl_claim_file(int descriptor);
