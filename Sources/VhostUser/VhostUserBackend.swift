@@ -1,0 +1,240 @@
+import Host
+import Synchronization
+import SystemPackage
+
+/// A process that serves the queues of a device (vhost-user), as whoever has the device knows it.
+///
+/// Calls may come from any thread; they wait for the back-end, but never longer than a few seconds. One that ends, lies or
+/// does not answer is cut off: the device is broken then, until a driver begins anew and there is a back-end again.
+public final class VhostUserBackend: Sendable {
+    /// What the device is to be able to do.
+    public struct Requirements: Sendable {
+        /// Features of virtio that guests may be offered.
+        public let features: UInt64
+        public let queueCount: Int
+        /// Whether memory comes and goes.
+        public let changesMemory: Bool
+
+        public init(features: UInt64, queueCount: Int, changesMemory: Bool) {
+            self.features = features
+            self.queueCount = queueCount
+            self.changesMemory = changesMemory
+        }
+    }
+
+    private struct State {
+        var connection: VhostUserConnection?
+        /// Why there is none; nil while there is one.
+        var failure: VhostUserError?
+        /// Whether that was told.
+        var isFailureTold = false
+        /// What it is to have, once it has any.
+        var memory: [VhostUserMemoryPart] = []
+        /// Numbers of the queues that it serves.
+        var queues: [Int] = []
+    }
+
+    /// What guests can be offered of the features that were asked for.
+    public let features: UInt64
+    /// Regions of memory that it takes.
+    public let regionLimit: Int
+
+    private let requirements: Requirements
+    private let path: FilePath?
+    /// Signalled by a back-end that can't go on.
+    private let errors: EventDescriptor
+    private let state: Mutex<State>
+
+    /// Milliseconds that a back-end has to say hello, to begin, and to end: requests of guests that are under way may be
+    /// at a slow disk.
+    private static let patience: UInt64 = 5_000
+    /// Milliseconds that it has to take memory, or give it back, while a guest waits.
+    private static let memoryPatience: UInt64 = 2_000
+    /// VIRTIO_F_VERSION_1.
+    private static let version1: UInt64 = 1 << 32
+
+    /// Says hello to a back-end.
+    ///
+    /// - Parameters:
+    ///   - path: where another one is found when this one is gone; nil for nowhere.
+    /// - Throws: `VhostUserError` for one that is no use.
+    public init(
+        _ socket: MessageSocket, path: FilePath?, requirements: Requirements
+    ) throws(VhostUserError) {
+        self.path = path
+        self.requirements = requirements
+        do throws(SystemCallError) {
+            errors = try EventDescriptor()
+        } catch {
+            throw .host(error)
+        }
+        let connection = try Self.greet(socket, requirements)
+        features = connection.features & requirements.features
+        regionLimit = connection.regionLimit
+        state = Mutex(State(connection: connection))
+    }
+
+    private static func greet(
+        _ socket: MessageSocket, _ requirements: Requirements
+    ) throws(VhostUserError) -> VhostUserConnection {
+        let connection = try VhostUserConnection(socket, until: deadline(patience))
+        guard connection.features & version1 != 0 else { throw .lacks("VIRTIO_F_VERSION_1") }
+        if let count = connection.queueCount, count < requirements.queueCount {
+            throw .tooFewQueues(count, needed: requirements.queueCount)
+        }
+        guard connection.changesMemory || !requirements.changesMemory else {
+            throw .lacks("CONFIGURE_MEM_SLOTS, without which memory can't come and go")
+        }
+        return connection
+    }
+
+    private static func deadline(_ milliseconds: UInt64) -> MonotonicInstant {
+        .now().advanced(byMilliseconds: milliseconds)
+    }
+
+    // MARK: - Memory
+
+    /// Gives it a part of the guest's memory.
+    ///
+    /// - Throws: `refused` where it does not take it; nothing has changed then. A back-end that is broken does not keep
+    ///   anybody from anything.
+    public func add(_ part: VhostUserMemoryPart) throws(VhostUserError) {
+        try state.withLock { (state) throws(VhostUserError) in
+            if let connection = state.connection, connection.hasMemory {
+                do throws(VhostUserError) {
+                    try connection.add(part, until: Self.deadline(Self.memoryPatience))
+                } catch {
+                    if case .refused = error { throw error }
+                    Self.cutOff(&state, error)
+                }
+            }
+            state.memory.append(part)
+        }
+    }
+
+    /// Takes a part away that it was given.
+    public func remove(_ part: VhostUserMemoryPart) {
+        state.withLock { state in
+            guard let index = state.memory.firstIndex(of: part) else { return }
+            state.memory.remove(at: index)
+            guard let connection = state.connection, connection.hasMemory else { return }
+            do throws(VhostUserError) {
+                try connection.remove(part, until: Self.deadline(Self.memoryPatience))
+            } catch {
+                // What it keeps it could use.
+                Self.cutOff(&state, error)
+            }
+        }
+    }
+
+    // MARK: - Queues
+
+    /// Has it serve queues for a driver; where it is broken, a new one is looked for. Whether that worked, `failure` says.
+    ///
+    /// - Parameter features: what the driver chose.
+    public func start(features chosen: UInt64, _ queues: [VhostUserQueue]) {
+        state.withLock { state in
+            do throws(VhostUserError) {
+                let deadline = Self.deadline(Self.patience)
+                var connection = if let connection = state.connection { connection } else { try reconnect(&state) }
+                state.connection = connection
+                try connection.setFeatures(chosen, until: deadline)
+                if !connection.hasMemory {
+                    try connection.setMemory(state.memory, until: deadline)
+                    state.connection = connection
+                }
+                for queue in queues {
+                    state.queues.append(queue.index)
+                    try connection.start(queue, errors: errors.descriptor, until: deadline)
+                }
+            } catch {
+                Self.cutOff(&state, error)
+            }
+        }
+    }
+
+    private func reconnect(_ state: inout State) throws(VhostUserError) -> VhostUserConnection {
+        guard let path else { throw .absent }
+        let socket: MessageSocket
+        do throws(SystemCallError) {
+            socket = try MessageSocket(connectingTo: path)
+        } catch {
+            throw .host(error)
+        }
+        let connection = try Self.greet(socket, requirements)
+        guard connection.features & features == features, connection.regionLimit >= regionLimit else {
+            socket.end()
+            throw .offersOthers
+        }
+        errors.drain()
+        (state.failure, state.isFailureTold) = (nil, false)
+        return connection
+    }
+
+    /// Has it leave a queue alone. It is done with it when this returns, or cut off.
+    public func stop(queue index: Int) {
+        state.withLock { Self.stop([index], &$0) }
+    }
+
+    /// Has it leave all queues alone.
+    public func stop() {
+        state.withLock { Self.stop($0.queues, &$0) }
+    }
+
+    private static func stop(_ queues: [Int], _ state: inout State) {
+        guard let connection = state.connection else { return }
+        let deadline = deadline(patience)
+        do throws(VhostUserError) {
+            for index in queues where state.queues.contains(index) {
+                try connection.stop(queue: index, until: deadline)
+                state.queues.removeAll { $0 == index }
+            }
+        } catch {
+            cutOff(&state, error)
+        }
+    }
+
+    /// Ends the connection to a back-end that is of no use any more. Whoever waits for its socket learns of that.
+    private static func cutOff(_ state: inout State, _ error: VhostUserError) {
+        state.connection?.socket.end()
+        state.connection = nil
+        state.queues = []
+        state.failure = error
+        state.isFailureTold = false
+    }
+
+    // MARK: - Failures
+
+    /// Why nobody serves the queues; nil while somebody can.
+    public var failure: VhostUserError? {
+        state.withLock { $0.failure }
+    }
+
+    /// The connection as it is, to wait for: it is readable when `untoldFailure()` has something to say.
+    public var socket: MessageSocket? {
+        state.withLock { $0.connection?.socket }
+    }
+
+    /// The event of a back-end that can't go on, to wait for likewise.
+    public var errorEvent: EventDescriptor { errors }
+
+    /// Looks whether the back-end is still there.
+    ///
+    /// - Returns: why not, once.
+    public func untoldFailure() -> VhostUserError? {
+        // Whoever has the lock is talking to it, and sees for himself.
+        state.withLockIfAvailable { state -> VhostUserError? in
+            let hasErrors = errors.drain() > 0
+            if let connection = state.connection {
+                switch connection.socket.arrival {
+                case .nothing: if hasErrors { Self.cutOff(&state, .gaveUp) }
+                case .bytes: Self.cutOff(&state, .unasked)
+                case .end: Self.cutOff(&state, .ended)
+                }
+            }
+            guard let failure = state.failure, !state.isFailureTold else { return nil }
+            state.isFailureTold = true
+            return failure
+        } ?? nil
+    }
+}
