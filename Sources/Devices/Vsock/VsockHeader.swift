@@ -1,0 +1,65 @@
+import Virtio
+
+/// What stands before the bytes of a packet (virtio specification, 5.10.6: `struct virtio_vsock_hdr`). Unchecked.
+struct VsockHeader: Equatable {
+    var sourceCID: UInt64
+    var destinationCID: UInt64
+    var sourcePort: UInt32
+    var destinationPort: UInt32
+    /// Bytes that follow.
+    var length: UInt32 = 0
+    var type: UInt16 = stream
+    var operation: UInt16
+    var flags: UInt32 = 0
+    /// How many bytes the sender has room for (`buf_alloc`).
+    var allocation: UInt32 = 0
+    /// How many bytes that it received the sender has passed on, modulo 2^32 (`fwd_cnt`).
+    var forwarded: UInt32 = 0
+
+    static let byteCount: UInt64 = 44
+    /// VIRTIO_VSOCK_TYPE_STREAM.
+    static let stream: UInt16 = 1
+    /// The host's context identifier (VMADDR_CID_HOST).
+    static let hostCID: UInt64 = 2
+}
+
+extension VsockHeader {
+    /// Reads it from the beginning of a chain, each field once.
+    ///
+    /// - Throws: `buffersTooShort`, `memory`.
+    init(of chain: DescriptorChain, _ queue: SplitQueue) throws(VirtqueueError) {
+        guard chain.readableLength >= Self.byteCount else {
+            throw .buffersTooShort(needed: Self.byteCount, available: chain.readableLength)
+        }
+        sourceCID = try queue.loadUInt64(at: 0, of: chain)
+        destinationCID = try queue.loadUInt64(at: 8, of: chain)
+        let ports = try queue.loadUInt64(at: 16, of: chain)
+        let what = try queue.loadUInt64(at: 24, of: chain)
+        let details = try queue.loadUInt64(at: 32, of: chain)
+        forwarded = try queue.loadUInt32(at: 40, of: chain)
+        sourcePort = UInt32(truncatingIfNeeded: ports)
+        destinationPort = UInt32(truncatingIfNeeded: ports >> 32)
+        length = UInt32(truncatingIfNeeded: what)
+        type = UInt16(truncatingIfNeeded: what >> 32)
+        operation = UInt16(truncatingIfNeeded: what >> 48)
+        flags = UInt32(truncatingIfNeeded: details)
+        allocation = UInt32(truncatingIfNeeded: details >> 32)
+    }
+
+    /// Writes it to the beginning of a chain.
+    func store(to chain: DescriptorChain, _ queue: SplitQueue) throws(VirtqueueError) {
+        try queue.store(sourceCID, at: 0, of: chain)
+        try queue.store(destinationCID, at: 8, of: chain)
+        try queue.store(UInt64(sourcePort) | UInt64(destinationPort) << 32, at: 16, of: chain)
+        try queue.store(UInt64(length) | UInt64(type) << 32 | UInt64(operation) << 48, at: 24, of: chain)
+        try queue.store(UInt64(flags) | UInt64(allocation) << 32, at: 32, of: chain)
+        try queue.store(forwarded, at: 40, of: chain)
+    }
+
+    /// The packet that tells its sender that there is no such connection.
+    var rejection: VsockHeader {
+        VsockHeader(
+            sourceCID: destinationCID, destinationCID: sourceCID, sourcePort: destinationPort,
+            destinationPort: sourcePort, type: type, operation: VsockOperation.reset.rawValue)
+    }
+}

@@ -1,0 +1,232 @@
+import Testing
+
+@testable import Devices
+@testable import Virtio
+@testable import VirtioTestSupport
+
+/// How connections begin and end (virtio specification, 5.10.6).
+struct VsockConnectionTests {
+    private let driver: VsockDriver
+
+    init() throws {
+        driver = try VsockDriver()
+    }
+
+    @Test func itIsASocketDevice() {
+        #expect(driver.fixture.read(.deviceID) == 19)
+        #expect(driver.fixture.transport.read(offset: 0x100, size: 8) == 3)
+        #expect(driver.fixture.transport.read(offset: 0x104, size: 4) == 0)
+        #expect(driver.fixture.offeredFeatures & 0xFF_FFFF == 1)
+    }
+
+    @Test func aGuestReachesAProgram() throws {
+        let link = try driver.connect()
+        try driver.send(link.header(.data), Array("hello".utf8), cut: 46)
+        #expect(link.stream.outgoing == Array("hello".utf8))
+        link.stream.incoming = Array("world".utf8)
+        driver.notice(link)
+        let packets = try driver.receive()
+        #expect(packets.map(\.operation) == [.data])
+        #expect(packets[0].bytes == Array("world".utf8))
+        #expect(packets[0].header.sourceCID == 2 && packets[0].header.destinationCID == 3)
+        #expect(packets[0].header.sourcePort == 5 && packets[0].header.destinationPort == 1000)
+        #expect(packets[0].header.allocation == link.grant && packets[0].header.forwarded == 5)
+    }
+
+    @Test func aGuestIsRefusedWhereNobodyListens() throws {
+        try driver.send(VsockDriver.header(.request, from: 1, to: 2))
+        guard case .connect(let id, 2)? = driver.takeActions().first else {
+            Issue.record("nothing to connect to")
+            return
+        }
+        driver.withDevice { $0.refuse(id) }
+        #expect(try driver.receive().map(\.operation) == [.reset])
+        #expect(driver.connectionCount == 0)
+    }
+
+    @Test func aProgramReachesTheGuest() throws {
+        let first = try driver.open()
+        let second = try driver.open()
+        #expect(first.hostPort != second.hostPort)
+        // What it sent behind its first line comes as well.
+        first.stream.incoming = [1, 2, 3]
+        driver.notice(first)
+        #expect(try driver.receive().map(\.bytes) == [[1, 2, 3]])
+        try driver.send(second.header(.data), [4])
+        #expect(second.stream.data == [4] && first.stream.data.isEmpty)
+    }
+
+    @Test func aProgramIsRefusedByTheGuest() throws {
+        let stream = FakeStream()
+        let id = try #require(driver.withDevice { $0.open(port: 7, stream) })
+        let request = try #require(try driver.receive().first)
+        try driver.send(VsockDriver.header(.reset, from: 7, to: request.header.sourcePort))
+        #expect(driver.takeActions() == [.close(id)])
+        #expect(stream.outgoing.isEmpty && driver.connectionCount == 0)
+    }
+
+    @Test func nothingIsSentBeforeTheGuestAgrees() throws {
+        let stream = FakeStream()
+        stream.incoming = [1]
+        let id = try #require(driver.withDevice { $0.open(port: 7, stream) })
+        driver.withDevice { $0.streamIsReady(id, isHungUp: false) }
+        #expect(try driver.receive().map(\.operation) == [.request])
+        driver.withDevice { $0.streamIsReady(id, isHungUp: false) }
+        #expect(try driver.receive().isEmpty)
+        // A guest that takes too long is not waited for.
+        driver.withDevice { $0.expire(id) }
+        #expect(driver.takeActions() == [.close(id)])
+        #expect(try driver.receive().map(\.operation) == [.reset])
+    }
+
+    @Test func aProgramThatSendsNoMoreStillReceives() throws {
+        let link = try driver.open()
+        link.stream.incoming = [1]
+        link.stream.isIncomingOver = true
+        driver.notice(link)
+        let packets = try driver.receive()
+        #expect(packets.map(\.operation) == [.data, .shutdown])
+        #expect(packets[1].flags == .sending)
+        try driver.send(link.header(.data), [2, 3])
+        #expect(link.stream.data == [2, 3])
+        try driver.send(link.header(.shutdown, flags: .both))
+        #expect(try driver.receive().map(\.operation) == [.reset])
+        #expect(driver.takeActions() == [.close(link.id)] && driver.connectionCount == 0)
+    }
+
+    @Test func aGuestThatSendsNoMoreStillReceives() throws {
+        let link = try driver.open()
+        try driver.send(link.header(.data), [1])
+        try driver.send(link.header(.shutdown, flags: .sending))
+        #expect(link.stream.isSendingOver && !link.stream.isReceivingOver && link.stream.data == [1])
+        link.stream.incoming = [2]
+        driver.notice(link)
+        #expect(try driver.receive().map(\.bytes) == [[2]])
+        // When the program has nothing left either, both know.
+        link.stream.isIncomingOver = true
+        driver.notice(link)
+        let end = try #require(try driver.receive().last)
+        #expect(end.operation == .shutdown && end.flags == .both)
+        #expect(driver.takeActions() == [.close(link.id)] && driver.connectionCount == 1)
+        try driver.send(link.header(.reset))
+        #expect(driver.connectionCount == 0)
+    }
+
+    @Test func theEndWaitsForBytesBeforeIt() throws {
+        let link = try driver.open()
+        link.stream.room = 2
+        try driver.send(link.header(.data), [1, 2, 3, 4])
+        try driver.send(link.header(.shutdown, flags: .sending))
+        #expect(link.stream.data == [1, 2] && !link.stream.isSendingOver)
+        link.stream.room = 2
+        driver.notice(link)
+        #expect(link.stream.data == [1, 2, 3, 4] && link.stream.isSendingOver)
+        #expect(driver.takeActions() == [.watchRoom(link.id, true), .watchRoom(link.id, false)])
+    }
+
+    @Test func whatAGuestSentBeforeItClosedReachesASlowProgram() throws {
+        let link = try driver.connect()
+        link.stream.room = 1
+        try driver.send(link.header(.data), [1, 2, 3])
+        try driver.send(link.header(.shutdown, flags: .both))
+        #expect(try driver.receive().map(\.operation) == [.reset])
+        #expect(driver.takeActions() == [.watchRoom(link.id, true), .limit(link.id)])
+        // The guest may use its port again meanwhile.
+        let other = try driver.connect()
+        try driver.send(other.header(.data), [9])
+        link.stream.room = 5
+        driver.notice(link)
+        #expect(link.stream.outgoing == [1, 2, 3] && other.stream.outgoing == [9])
+        #expect(driver.takeActions() == [.close(link.id)] && driver.connectionCount == 1)
+    }
+
+    @Test func aProgramThatNeverTakesTheRestIsLeft() throws {
+        let link = try driver.connect()
+        link.stream.room = 0
+        try driver.send(link.header(.data), [1])
+        try driver.send(link.header(.shutdown, flags: .both))
+        driver.withDevice { $0.expire(link.id) }
+        #expect(driver.connectionCount == 0)
+    }
+
+    @Test func aGuestThatReceivesNoMoreGetsNothing() throws {
+        let link = try driver.open()
+        try driver.send(link.header(.shutdown, flags: .receiving))
+        #expect(link.stream.isReceivingOver && !link.stream.isSendingOver)
+        link.stream.incoming = [1]
+        driver.notice(link)
+        #expect(try driver.receive().isEmpty)
+        try driver.send(link.header(.data), [2])
+        #expect(link.stream.data == [2])
+    }
+
+    @Test func aProgramThatIsGoneTakesItsConnectionAlong() throws {
+        let link = try driver.open()
+        link.stream.incoming = [1]
+        link.stream.hangUp()
+        driver.notice(link)
+        let packets = try driver.receive()
+        #expect(packets.map(\.operation) == [.data, .shutdown] && packets[1].flags == .both)
+        #expect(driver.takeActions() == [.close(link.id)])
+        // The guest did not know yet.
+        try driver.send(link.header(.data), [2])
+        try driver.send(link.header(.creditRequest))
+        #expect(try driver.receive().isEmpty)
+        try driver.send(link.header(.shutdown, flags: .both))
+        #expect(try driver.receive().map(\.operation) == [.reset])
+        #expect(driver.connectionCount == 0)
+    }
+
+    @Test func aProgramThatReceivesNoMoreStillSends() throws {
+        let link = try driver.open()
+        link.stream.isOutgoingRefused = true
+        try driver.send(link.header(.data), [1])
+        let packet = try #require(try driver.receive().last)
+        #expect(packet.operation == .shutdown && packet.flags == .receiving)
+        link.stream.incoming = [2]
+        driver.notice(link)
+        #expect(try driver.receive().map(\.bytes) == [[2]])
+    }
+
+    @Test func aBrokenStreamIsReset() throws {
+        let link = try driver.open()
+        link.stream.isBroken = true
+        driver.notice(link)
+        #expect(try driver.receive().map(\.operation) == [.reset])
+        let other = try driver.open()
+        other.stream.isBroken = true
+        try driver.send(other.header(.data), [1])
+        #expect(try driver.receive().map(\.operation) == [.reset])
+        #expect(driver.connectionCount == 0)
+    }
+
+    @Test func aGuestsResetClosesAtOnce() throws {
+        let link = try driver.open()
+        try driver.send(link.header(.reset))
+        #expect(driver.takeActions() == [.close(link.id)])
+        #expect(try driver.receive().isEmpty)
+    }
+
+    @Test func aDriversResetClosesAll() throws {
+        let links = try (0..<5).map { try driver.connect(from: $0) }
+        driver.fixture.write(.status, 0)
+        #expect(Set(driver.takeActions()) == Set(links.map { VsockAction.close($0.id) }))
+        #expect(driver.connectionCount == 0)
+        // Whoever is late is not heard.
+        driver.notice(links[0])
+        #expect(driver.withDevice { !$0.connected(links[1].id, FakeStream()) })
+        #expect(driver.connectionCount == 0 && driver.withDevice { !$0.hasPackets })
+    }
+
+    @Test func thereAreNotTooMany() throws {
+        let streams = (0..<8192).map { _ in FakeStream() }
+        for stream in streams {
+            #expect(driver.withDevice { $0.open(port: 1, stream) } != nil)
+        }
+        #expect(driver.withDevice { $0.open(port: 1, FakeStream()) } == nil)
+        try driver.send(VsockDriver.header(.request, from: 1, to: 2))
+        #expect(try driver.receive().first?.operation == .reset)
+        driver.fixture.write(.status, 0)
+        #expect(driver.withDevice { $0.open(port: 1, FakeStream()) } != nil)
+    }
+}
