@@ -1,0 +1,120 @@
+import Configuration
+import Devices
+import GuestMemory
+import Host
+import SystemPackage
+import VhostUser
+import Virtio
+
+/// A directory of the host in its place in a machine: the device, the connection to who serves it, and what is said about
+/// that. It belongs to the event loop's thread.
+final class FileSystemUnit: DeviceUnit {
+    let backend: VhostUserBackend
+    private let unit: VirtioUnit<VirtioFS>
+    private let loop: EventLoop
+    private var warnings: DeviceWarnings
+    /// What virtiofsd says keeps nobody from hearing of its end.
+    private var messageWarnings: DeviceWarnings
+    private let messages: ServerMessages?
+    /// The connection that is waited for.
+    private var watched: (socket: MessageSocket, token: EventLoop.Token)?
+    private var driver = DriverState.absent
+
+    var place: any VirtioPlace { unit }
+
+    /// - Parameter changesMemory: whether the machine has memory that comes and goes.
+    init(
+        _ fileSystem: FileSystem, changesMemory: Bool, window: MachineLayout.VirtioWindow, memory: GuestMemory,
+        loop: EventLoop, events: @escaping @Sendable (MachineEvent) -> Void
+    ) throws(MachineError) {
+        self.loop = loop
+        warnings = DeviceWarnings(about: fileSystem.id, events: events)
+        messageWarnings = warnings
+        let queueCount = fileSystem.queueCount + 1
+        messages = fileSystem.messages.flatMap { try? ServerMessages(FileDescriptor(rawValue: $0)) }
+        do throws(VhostUserError) {
+            backend = try VhostUserBackend(
+                try Self.connect(fileSystem), path: fileSystem.socketPath.map { FilePath($0) },
+                requirements: .init(
+                    features: VirtioFeature.ofQueues, queueCount: queueCount, changesMemory: changesMemory))
+        } catch {
+            let reason = messages?.read().map { ": \($0)" } ?? ""
+            throw .configuration(ConfigurationError(fileSystem.option, error.description + reason))
+        }
+        do throws(SystemCallError) {
+            let (interrupt, queues) = (try EventDescriptor(), try QueueEvents(count: queueCount))
+            let device = VirtioFS(
+                backend, tag: fileSystem.tag, queueSize: fileSystem.queueSize, memory: memory, kicks: queues.events,
+                call: interrupt)
+            unit = VirtioUnit(device, window: window, memory: memory, interrupt: interrupt, queues: queues)
+            try unit.serveElsewhere(on: loop) { [unowned self] in driverChanged() }
+            _ = try loop.add(backend.errorEvent.descriptor, .readable) { [unowned self] _ in look() }
+        } catch {
+            throw .host(error)
+        }
+        watch()
+        if let messages {
+            try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
+                try messages.forEach(on: loop) { [unowned self] text in
+                    messageWarnings.warn("virtiofsd says: \(text)")
+                }
+            }
+        }
+    }
+
+    /// The connection that was opened for it, or a new one.
+    private static func connect(_ fileSystem: FileSystem) throws(VhostUserError) -> MessageSocket {
+        guard fileSystem.descriptor != nil || fileSystem.socketPath != nil else {
+            throw .lacks("a process: whoever makes the machine starts virtiofsd, and gives the connection")
+        }
+        do throws(SystemCallError) {
+            guard let path = fileSystem.socketPath, fileSystem.descriptor == nil else {
+                return MessageSocket(
+                    try OwnedFileDescriptor(duplicating: FileDescriptor(rawValue: fileSystem.descriptor ?? -1)))
+            }
+            return try MessageSocket(connectingTo: FilePath(path))
+        } catch {
+            throw .host(error)
+        }
+    }
+
+    /// Waits for the connection as it is now: a driver that begins may have got another one.
+    private func watch() {
+        guard let socket = backend.socket, socket !== watched?.socket else { return }
+        unwatch()
+        let token = try? loop.add(socket.descriptor, .readable) { [unowned self] _ in look() }
+        if let token { watched = (socket, token) }
+    }
+
+    /// Forgets the connection: one that has ended stays readable.
+    private func unwatch() {
+        if let watched { loop.remove(watched.token) }
+        watched = nil
+    }
+
+    /// Looks what has become of the back-end.
+    private func look() {
+        guard let failure = backend.untoldFailure() else { return }
+        unwatch()
+        warnings.warn("\(failure): the device needs a reset, and what the guest does there waits")
+        unit.transport.breakDown(.unserved)
+    }
+
+    private func driverChanged() {
+        look()
+        watch()
+        let new = unit.transport.driver
+        guard new != driver else { return }
+        driver = new
+        if case .needsReset(let error) = new, error != .unserved {
+            warnings.warn(error)
+        }
+    }
+
+    func systemReset() {
+        place.systemReset()
+        driver = .absent
+        look()
+        watch()
+    }
+}
