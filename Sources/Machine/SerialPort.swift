@@ -4,8 +4,7 @@ import Synchronization
 import Virtio
 
 /// The serial port between the vCPU threads, which use its registers, and the event loop, which moves its bytes.
-final class SerialPort: Sendable {
-    /// Signalled when there is output after there was none, or room for input that was refused.
+final class SerialPort: CharacterPort, Sendable {
     let event: EventDescriptor
     private let device: Mutex<Serial16550>
 
@@ -24,14 +23,12 @@ final class SerialPort: Sendable {
         device.withLock { $0.write(offset: offset, size: size, value: value) }
     }
 
-    /// Takes output, as much as there is up to a limit in bytes.
     func takeOutput(limit: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         device.withLock { $0.takeOutput(upTo: limit, appendingTo: &bytes) }
         return bytes
     }
 
-    /// Gives input to the guest; returns how many bytes it took.
     func receive(_ bytes: [UInt8]) -> Int {
         device.withLock { $0.receive(bytes.span) }
     }

@@ -1,20 +1,20 @@
 import Host
 import SystemPackage
 
-/// The guest's serial port at a Unix socket: every client sees its output, what came shortly before included, and types
+/// The guest's serial port or virtio console at a Unix socket: every client sees its output, what came shortly before included, and types
 /// for it. While nobody is there, output goes on. It belongs to the main loop.
-final class SerialServer {
+final class ChannelServer {
     /// A client.
     final class Session: Conversation {
         private let output: OutputStream
-        private unowned let owner: SerialServer
+        private unowned let owner: ChannelServer
         private(set) var hasEnded = false
 
         /// Bytes that a client may leave unread; one that leaves more is not served any longer: the guest would have to
         /// wait for it.
         private static let patience = 1 << 20
 
-        fileprivate init(output: OutputStream, owner: SerialServer) {
+        fileprivate init(output: OutputStream, owner: ChannelServer) {
             self.output = output
             self.owner = owner
         }
@@ -41,7 +41,7 @@ final class SerialServer {
     private static let historySize = 1 << 16
     private static let clientLimit = 16
 
-    /// - Parameter guest: our end of the channel to the serial port.
+    /// - Parameter guest: our end of the channel to the guest.
     init(guest: FileDescriptor, listener: FileDescriptor, loop: EventLoop) throws(SystemCallError) {
         self.guest = guest
         guestInput = OutputStream(guest, loop: loop)

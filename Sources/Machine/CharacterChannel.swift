@@ -1,8 +1,8 @@
 import SystemPackage
 
-/// What a guest's serial port is connected to. Descriptors stay the caller's, and stay open until the machine has
+/// What a guest's serial port or virtio console is connected to. Descriptors stay the caller's, and stay open until the machine has
 /// ended.
-public enum SerialChannel: Sendable {
+public enum CharacterChannel: Sendable {
     /// Output is dropped, and there is no input.
     case null
     /// Both ways over a descriptor that does not block, such as one end of a socket pair. Output waits for the reader,
