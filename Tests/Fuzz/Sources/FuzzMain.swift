@@ -27,6 +27,12 @@ nonisolated(unsafe) private let currentTarget: any FuzzTarget = {
         case "virtqueue": return try VirtqueueTarget()
         case "mmio": return try MMIOTarget()
         case "memory-device": return try MemoryDeviceTarget()
+        case "block": return try BlockTarget()
+        case "console": return try ConsoleTarget()
+        case "balloon": return try BalloonTarget()
+        case "rng": return try EntropyTarget()
+        case "net": return try NetTarget()
+        case "vsock": return try VsockTarget()
         default: fatalError("SWIFTLET_FUZZ_TARGET=\(name ?? ""): no such target")
         }
     }

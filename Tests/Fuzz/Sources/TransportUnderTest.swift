@@ -19,12 +19,19 @@ final class TransportUnderTest<Device: VirtioDevice> {
 
     private var view = View()
 
-    init(_ device: sending Device, memory: FuzzMemory) {
+    /// Features of the device that a driver takes, each for one bit of the input.
+    private let features: [UInt64]
+
+    init(_ device: sending Device, memory: FuzzMemory, features: [UInt64] = [1, 2, 4]) {
         self.memory = memory
+        self.features = features
         transport = VirtioMMIOTransport(device: device, memory: memory.memory, interruptLine: host, notifier: host)
         view = look()
         require(view.status == 0 && view.interrupts == 0 && view.isReady == 0, "a device begins in reset")
     }
+
+    /// Whether a driver uses the device, as of the last step.
+    var isRunning: Bool { view.status & 4 != 0 }
 
     private func register(_ register: MMIORegister) -> UInt64 {
         transport.read(offset: register.rawValue, size: 4)
@@ -108,9 +115,10 @@ final class TransportUnderTest<Device: VirtioDevice> {
     private func negotiate(_ choice: UInt64) {
         set(.status, 1)
         set(.status, 3)
-        // The features of devices in the first bits, then those of queues; VERSION_1 unless it is left out.
+        // The features of devices for the first bits, then those of queues; VERSION_1 unless it is left out.
+        let own = features.enumerated().reduce(0) { $0 | (choice >> UInt64($1.offset) & 1 == 0 ? 0 : $1.element) }
         set(.driverFeaturesSelect, 0)
-        set(.driverFeatures, choice & 7 | choice >> 3 & 7 << 28)
+        set(.driverFeatures, own | choice >> 3 & 7 << 28)
         set(.driverFeaturesSelect, 1)
         set(.driverFeatures, choice & 0x80 == 0 ? 1 : choice >> 6)
         set(.status, 11)
