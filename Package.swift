@@ -44,6 +44,7 @@ let package = Package(
         .executable(name: "swiftlet", targets: ["swiftlet"]),
         .executable(name: "swiftlet-vmm", targets: ["swiftlet-vmm"]),
         .executable(name: "swiftlet-api", targets: ["swiftlet-api"]),
+        .executable(name: "swiftlet-agent", targets: ["swiftlet-agent"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -53,6 +54,7 @@ let package = Package(
     targets: [
         // C libraries, one module map each.
         .target(name: "CLinux"),
+        .target(name: "CGuest"),
         .target(name: "CUring", linkerSettings: [.linkedLibrary("uring")]),
         .systemLibrary(name: "CElf", pkgConfig: "libelf", providers: [.apt(["libelf-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -73,8 +75,9 @@ let package = Package(
         layer("GuestMemory", ["CLinux", "Host", system]),
         layer("Virtio", ["GuestMemory"]),
         layer("VirtioMem", ["GuestMemory", "Virtio"]),
+        layer("VhostUser", ["Host", system]),
         layer("DiskIO", ["CLinux", "CUring", "GuestMemory", "Host", system]),
-        layer("Devices", ["DiskIO", "GuestMemory", "Virtio", "Host", system]),
+        layer("Devices", ["DiskIO", "GuestMemory", "VhostUser", "Virtio", "Host", system]),
         layer("KernelLayout", []),
         layer("KernelImage", ["ELF", "Decompression", "KernelLayout", "Host", system]),
         layer("LinuxBoot", ["GuestMemory", "KernelLayout"]),
@@ -83,11 +86,20 @@ let package = Package(
         layer(
             "Machine",
             [
-                "Configuration", "LinuxBoot", "KernelLayout", "Devices", "DiskIO", "VirtioMem", "Virtio", "GuestMemory",
-                "KVM", "Host", system,
+                "Configuration", "LinuxBoot", "KernelLayout", "Devices", "DiskIO", "VhostUser", "VirtioMem", "Virtio",
+                "GuestMemory", "KVM", "Host", system,
             ]),
         layer("Monitor", ["Machine", "Configuration", "Host", system]),
         layer("QMPProtocol", ["JSON", "Host", system]),
+
+        // The agent in the guest, and what talks to it.
+        .target(name: "AgentProtocol", exclude: ["PROTOCOL.md"], swiftSettings: strict),
+        layer("AgentChannel", ["AgentProtocol", "Host", system]),
+        layer("GuestSystem", ["CGuest", "Host", system]),
+        .executableTarget(
+            name: "swiftlet-agent", dependencies: ["AgentChannel", "AgentProtocol", "GuestSystem", "Host", system],
+            swiftSettings: strict, linkerSettings: staticExecutable),
+
         .target(
             name: "QMP",
             dependencies: ["QMPProtocol", "Monitor", "Machine", "VirtioMem", "Configuration", "JSON", "Host"],
@@ -114,7 +126,8 @@ let package = Package(
         .executableTarget(
             name: "swiftlet",
             dependencies: [
-                "Control", "YAML", "QMPProtocol", "JSON", "RunDirectory", "Console", "Configuration", "KernelImage",
+                "AgentChannel", "AgentProtocol", "Control", "YAML", "QMPProtocol", "JSON", "RunDirectory", "Console",
+                "Configuration", "KernelImage",
                 "KernelLayout", "Host", system, argumentParser,
             ],
             swiftSettings: strict, linkerSettings: fixedExecutable),
@@ -126,17 +139,26 @@ let package = Package(
         .target(
             name: "VirtioTestSupport", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTestSupport",
             swiftSettings: [.treatAllWarnings(as: .error)]),
+        .target(
+            name: "VhostUserTestSupport", dependencies: ["VhostUser", "CLinux", "Host", system],
+            path: "Tests/VhostUserTestSupport", swiftSettings: [.treatAllWarnings(as: .error)]),
         tests("HostTests", ["Host", "CLinux", "TestSupport", system]),
         tests("GuestMemoryTests", ["GuestMemory", "Host", "TestSupport", system]),
         tests("KVMTests", ["KVM", "Host", system]),
         tests("VirtioTests", ["Virtio", "VirtioTestSupport", "GuestMemory", "TestSupport"]),
         tests("VirtioMemTests", ["VirtioMem", "Virtio", "VirtioTestSupport", "GuestMemory", "Host", "TestSupport"]),
+        tests("VhostUserTests", ["VhostUser", "VhostUserTestSupport", "Host", "TestSupport", system]),
         tests("DiskIOTests", ["DiskIO", "GuestMemory", "Host", "CLinux", "VirtioTestSupport", system]),
         tests(
-            "DevicesTests", ["Devices", "DiskIO", "Virtio", "VirtioTestSupport", "GuestMemory", "Host", "TestSupport"]),
+            "DevicesTests",
+            [
+                "Devices", "DiskIO", "VhostUser", "VhostUserTestSupport", "Virtio", "VirtioTestSupport", "GuestMemory",
+                "Host", "TestSupport", system,
+            ]),
         tests("KernelImageTests", ["KernelImage", "KernelLayout", "ELF", "Decompression", "Host", system]),
         tests("LinuxBootTests", ["LinuxBoot", "KernelLayout", "GuestMemory", "TestSupport"]),
         tests("ConfigurationTests", ["Configuration", "KernelLayout"]),
+        tests("AgentTests", ["AgentChannel", "AgentProtocol", "RunDirectory", "Host", system]),
         tests("RunDirectoryTests", ["RunDirectory", "Host", system]),
         tests("MachineLogTests", ["MachineLog", "JSON"]),
         tests("ConsoleTests", ["Console", "TestSupport"]),
@@ -152,11 +174,14 @@ let package = Package(
         tests(
             "MachineTests",
             [
-                "Machine", "Configuration", "LinuxBoot", "KernelLayout", "Devices", "VirtioMem", "Virtio",
-                "GuestMemory", "KVM", "Host", "TestSupport", system,
+                "Machine", "Configuration", "LinuxBoot", "KernelLayout", "Devices", "VhostUser",
+                "VhostUserTestSupport", "VirtioMem", "Virtio", "VirtioTestSupport", "GuestMemory", "KVM", "Host",
+                "TestSupport", system,
             ]),
         tests("CommandLineTests", ["Control", "QMPProtocol", "Configuration", "Host"]),
-        tests("EndToEnd", ["Host", "Configuration", "KernelImage", "KernelLayout"]),
+        tests(
+            "EndToEnd",
+            ["AgentChannel", "AgentProtocol", "Host", "Configuration", "KernelImage", "KernelLayout", system]),
     ],
     swiftLanguageModes: [.v6]
 )
@@ -164,13 +189,15 @@ let package = Package(
 // Tools/fuzz builds this, in a directory of its own, with the layers that it tests instrumented, and nothing else. It
 // says where the compiler has libFuzzer without a main.
 if let fuzzer = Context.environment["SWIFTLET_FUZZ"] {
-    for target in package.targets where ["GuestMemory", "Virtio", "VirtioMem"].contains(target.name) {
+    for target in package.targets
+    where ["GuestMemory", "Virtio", "VirtioMem", "DiskIO", "Devices"].contains(target.name) {
         target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer"]))
     }
     package.targets += [
         .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
         .executableTarget(
-            name: "swiftlet-fuzz", dependencies: ["VirtioMem", "Virtio", "GuestMemory", "Host", "CFuzzer"],
+            name: "swiftlet-fuzz",
+            dependencies: ["Devices", "DiskIO", "VirtioMem", "Virtio", "GuestMemory", "Host", "CFuzzer", system],
             path: "Tests/Fuzz/Sources", swiftSettings: [.treatAllWarnings(as: .error)],
             linkerSettings: [.unsafeFlags(["-Xlinker", fuzzer]), .linkedLibrary("stdc++")]),
     ]

@@ -1,5 +1,6 @@
 // The guest's first process. It tells the outside at once that user space runs, loads the drivers, says what booted,
-// and keeps a shell on the console. The power button, and `poweroff`, `reboot` and `halt` typed there, end the guest.
+// and keeps a shell on the console and the agent running, through which the host does things here. The power button,
+// and `poweroff`, `reboot` and `halt` typed on the console, end the guest.
 //
 // It is also /sbin/init of the root disks that GuestImages/build makes, where the one of the initramfs leads.
 //
@@ -31,6 +32,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -213,6 +215,32 @@ static pid_t start_shell(void) {
     _exit(127);
 }
 
+/// The agent's program, which stays reachable in another root; -1 without.
+static int agent_program = -1;
+
+/// With what the agent ends where there is no vsock: starting it again does not help (AgentStatus.unavailable).
+enum { agent_unavailable = 69 };
+
+/// Starts the agent; returns -1 where there is none.
+static pid_t start_agent(void) {
+    if (agent_program < 0)
+        return -1;
+    pid_t child = fork();
+    if (child != 0)
+        return child;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setsid();
+    if (chdir("/") != 0)
+        perror("init: /");
+    char *arguments[] = {"swiftlet-agent", NULL};
+    char *environment[] = {GUEST_PATH, NULL};
+    syscall(SYS_execveat, agent_program, "", arguments, environment, AT_EMPTY_PATH);
+    perror("init: swiftlet-agent");
+    _exit(agent_unavailable);
+}
+
 static void say_ready(void) {
     struct utsname kernel;
     uname(&kernel);
@@ -234,10 +262,11 @@ static void obey_signal(unsigned signal) {
     }
 }
 
-/// Keeps a shell running, collects orphans, and waits for whatever ends the guest.
+/// Keeps a shell and the agent running, collects orphans, and waits for whatever ends the guest.
 _Noreturn static void supervise(int signals) {
     struct pollfd sources[1 + max_buttons] = {{.fd = signals, .events = POLLIN}};
     int count = 1 + open_power_buttons(sources + 1);
+    pid_t agent = start_agent();
     pid_t shell = start_shell();
     for (;;) {
         poll(sources, count, -1);
@@ -248,12 +277,16 @@ _Noreturn static void supervise(int signals) {
         struct signalfd_siginfo received;
         while (read(signals, &received, sizeof received) == sizeof received)
             obey_signal(received.ssi_signo);
-        for (pid_t ended; (ended = waitpid(-1, NULL, WNOHANG)) > 0;) {
-            if (ended != shell)
+        int status;
+        for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;) {
+            if (ended != shell && ended != agent)
                 continue;
-            // A console that is gone ends every shell at once: not in a busy loop.
+            // What ends at once, such as every shell where the console is gone, is not started in a busy loop.
             nanosleep(&(struct timespec){.tv_nsec = 200 * 1000 * 1000}, NULL);
-            shell = start_shell();
+            if (ended == shell)
+                shell = start_shell();
+            else
+                agent = WIFEXITED(status) && WEXITSTATUS(status) == agent_unavailable ? -1 : start_agent();
         }
     }
 }
@@ -276,6 +309,7 @@ int guest_init(void) {
     reboot(RB_DISABLE_CAD);
     mount_file_systems();
     load_modules(STARTING_MODULES);
+    agent_program = open("/bin/swiftlet-agent", O_PATH | O_CLOEXEC);
     static struct words words;
     read_command_line(&words);
     bool is_elsewhere = is_first && words.root && enter_root(words.root);

@@ -25,6 +25,10 @@ int main(int count, char **arguments) {
         return disk_log(count, arguments);
     if (strcmp(name, "disk-bench") == 0)
         return disk_bench(count, arguments);
+    if (strcmp(name, "vsock-echo") == 0)
+        return vsock_echo(count, arguments);
+    if (strcmp(name, "vsock-send") == 0)
+        return vsock_send(count, arguments);
     fprintf(stderr, "%s: none of this guest's programs\n", name);
     return 64;
 }

@@ -25,3 +25,10 @@ int disk_log(int count, char **arguments);
 
 /// disk-bench DISK read|write random|sequential BYTES DEPTH MILLISECONDS: measures a disk. See disk_bench.c.
 int disk_bench(int count, char **arguments);
+
+/// vsock-echo PORT: sends back what comes on connections to a port of the guest. See vsock_tools.c.
+int vsock_echo(int count, char **arguments);
+
+/// vsock-send PORT SIZE CONNECTIONS: sends bytes to a port of the host, on many connections at once, and expects them
+/// back. See vsock_tools.c.
+int vsock_send(int count, char **arguments);

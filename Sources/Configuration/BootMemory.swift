@@ -10,15 +10,21 @@ public struct BootMemory: Sendable, Equatable {
     }
 
     /// Reads the value of `--memory`: `4G`, or `size=4G,backend=memfd,prealloc=on`.
-    public init(optionText text: String) throws(ConfigurationError) {
-        try self.init(optionText: text, isOpened: false)
+    ///
+    /// - Parameter defaultKind: what it is made of where the text does not say.
+    public init(
+        optionText text: String, defaultKind: MemoryBackend.Kind = .anonymous
+    ) throws(ConfigurationError) {
+        try self.init(optionText: text, defaultKind: defaultKind, isOpened: false)
     }
 
     /// - Parameter isOpened: whether a descriptor stands with a path, as in a launch request.
-    init(optionText text: String, isOpened: Bool) throws(ConfigurationError) {
+    init(
+        optionText text: String, defaultKind: MemoryBackend.Kind = .anonymous, isOpened: Bool
+    ) throws(ConfigurationError) {
         guard text.contains("=") else {
             do {
-                self.init(size: try ByteSize(parsing: text).bytes)
+                self.init(size: try ByteSize(parsing: text).bytes, backend: MemoryBackend(defaultKind))
                 return
             } catch {
                 throw ConfigurationError("--memory", error.description)
@@ -28,7 +34,7 @@ public struct BootMemory: Sendable, Equatable {
         let option = try OptionText(
             "--memory", text, keys: keys, hiddenKeys: isOpened ? [MemoryBackend.descriptorKey] : [],
             repeatable: MemoryBackend.repeatableKeys, rest: MemoryBackend.pathKey)
-        self.init(size: try option.size("size"), backend: try MemoryBackend(option))
+        self.init(size: try option.size("size"), backend: try MemoryBackend(option, defaultKind: defaultKind))
         if !isOpened {
             try backend.checkNothingFollowsPath(in: option, keys: keys)
         }

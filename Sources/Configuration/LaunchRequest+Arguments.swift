@@ -7,9 +7,11 @@ extension LaunchRequest {
     /// ```
     /// --name web --cpus 2,sockets=1,cores=2,threads=1 --memory 512M --on-reboot reset
     /// --virtio-mem id=vm0,size=8G,node=0,requested-size=128M,block-size=2M
-    /// --disk id=root,fd=12,path=/srv/root.img
+    /// --disk id=root,fd=12,path=/srv/root.img --net tap=tap0,id=net0,tap-fd=13
+    /// --vsock cid=3,fd=13,socket=/run/web.vsock --share id=fs0,tag=data,fd=13,path=/srv/data
     /// --kernel fd=5,entry=0x1000000,segment=0x200000:0x1000:0x1000000:0x2000 --initrd fd=6,size=1048576
-    /// --serial fd=7,name=/dev/pts/3 --monitor fd=8,path=/run/web.sock --qmp fd=9,path=/run/qmp.sock
+    /// --serial fd=7,name=/dev/pts/3 --console fd=14,path=/run/hvc0.sock --monitor fd=8,path=/run/web.sock
+    /// --qmp fd=9,path=/run/qmp.sock
     /// --run-directory fd=10,path=/run/swiftlet/web --log fd=11,level=info,format=text
     /// --cmdline 'console=ttyS0 quiet'
     /// ```
@@ -36,11 +38,27 @@ extension LaunchRequest {
         for disk in machine.disks {
             arguments += ["--disk", disk.optionText]
         }
+        for device in machine.networkDevices {
+            arguments += ["--net", device.optionText]
+        }
+        for fileSystem in machine.fileSystems {
+            arguments += [fileSystem.optionName, fileSystem.optionText]
+        }
+        if let balloon = machine.balloon {
+            arguments += ["--balloon", balloon.optionText]
+        }
+        if let vsock = machine.vsock {
+            arguments += ["--vsock", vsock.optionText]
+        }
         arguments += ["--kernel", kernel.optionText]
         if let initialRAMDisk {
             arguments += ["--initrd", initialRAMDisk.optionText]
         }
-        arguments += ["--serial", serial.optionText, "--monitor", monitor.optionText]
+        arguments += ["--serial", serial.optionText]
+        if machine.hasConsole {
+            arguments += ["--console", console.optionText]
+        }
+        arguments += ["--monitor", monitor.optionText]
         for listener in qmp {
             arguments += ["--qmp", listener.optionText]
         }
@@ -83,7 +101,11 @@ extension LaunchRequest {
             initialRAMDisk = try InitialRAMDisk(optionText: text)
         }
         if let text = given["--serial"]?.first {
-            serial = try Serial(optionText: text)
+            serial = try Channel(option: "--serial", text)
+        }
+        if let text = given["--console"]?.first {
+            machine.hasConsole = true
+            console = try Channel(option: "--console", text)
         }
         if let text = given["--monitor"]?.first {
             monitor = try Monitor(optionText: text)
@@ -107,10 +129,12 @@ extension LaunchRequest {
 
     private static let options = [
         "--name", "--cpus", "--memory", "--on-reboot", "--resize-stall", "--numa", "--virtio-mem", "--rng",
-        "--disk", "--kernel", "--initrd", "--serial", "--monitor", "--qmp", "--run-directory", "--log", "--end-with",
-        "--cmdline",
+        "--disk", "--net", "--vsock", "--fs", "--share", "--balloon", "--kernel", "--initrd", "--serial", "--console",
+        "--monitor", "--qmp", "--run-directory", "--log", "--end-with", "--cmdline",
     ]
-    private static let repeatableOptions: Set = ["--numa", "--virtio-mem", "--disk", "--qmp", "--log"]
+    private static let repeatableOptions: Set = [
+        "--numa", "--virtio-mem", "--disk", "--net", "--fs", "--share", "--qmp", "--log",
+    ]
 
     /// Reads the value of `--end-with`: `fd=3`.
     public static func endWith(optionText text: String) throws(ConfigurationError) -> Int32 {
@@ -150,6 +174,23 @@ extension LaunchRequest {
         }
         for (index, text) in (given["--disk"] ?? []).enumerated() {
             machine.disks.append(try Disk(optionText: text, index: index, isOpened: true))
+        }
+        for (index, text) in (given["--net"] ?? []).enumerated() {
+            machine.networkDevices.append(try NetworkDevice(optionText: text, index: index, isOpened: true))
+        }
+        for text in given["--fs"] ?? [] {
+            machine.fileSystems.append(
+                try FileSystem(socketOptionText: text, index: machine.fileSystems.count, isOpened: true))
+        }
+        for text in given["--share"] ?? [] {
+            machine.fileSystems.append(
+                try FileSystem(directoryOptionText: text, index: machine.fileSystems.count, isOpened: true))
+        }
+        if let text = given["--balloon"]?.first {
+            machine.balloon = try Balloon(optionText: text)
+        }
+        if let text = given["--vsock"]?.first {
+            machine.vsock = try Vsock(optionText: text, isOpened: true)
         }
         return machine
     }
@@ -229,7 +270,7 @@ extension LaunchRequest.InitialRAMDisk {
     }
 }
 
-extension LaunchRequest.Serial {
+extension LaunchRequest.Channel {
     fileprivate var optionText: String {
         switch self {
         case .stdio: "stdio"
@@ -239,16 +280,16 @@ extension LaunchRequest.Serial {
         }
     }
 
-    fileprivate init(optionText text: String) throws(ConfigurationError) {
+    fileprivate init(option: String, _ text: String) throws(ConfigurationError) {
         switch text {
         case "stdio": self = .stdio
         case "null": self = .null
         default:
-            if let listener = try? LaunchRequest.Place(option: "--serial", text) {
+            if let listener = try? LaunchRequest.Place(option: option, text) {
                 self = .listener(listener)
                 return
             }
-            let option = try OptionText("--serial", text, keys: ["fd", "name"], rest: "name")
+            let option = try OptionText(option, text, keys: ["fd", "name"], rest: "name")
             self = .descriptor(try option.descriptor(), name: try option.required("name"))
         }
     }

@@ -30,8 +30,8 @@ public struct LaunchRequest: Sendable, Equatable {
         }
     }
 
-    /// What the serial port is connected to.
-    public enum Serial: Sendable, Equatable {
+    /// What the serial port or the virtio console is connected to.
+    public enum Channel: Sendable, Equatable {
         /// Standard input and output.
         case stdio
         case null
@@ -64,7 +64,9 @@ public struct LaunchRequest: Sendable, Equatable {
     public var machine: MachineConfiguration
     public var kernel: Kernel
     public var initialRAMDisk: InitialRAMDisk?
-    public var serial: Serial
+    public var serial: Channel
+    /// What the virtio console leads to, in a machine that has one.
+    public var console: Channel
     public var monitor: Monitor
     /// Where clients of QMP connect.
     public var qmp: [Place]
@@ -76,14 +78,15 @@ public struct LaunchRequest: Sendable, Equatable {
     public var endWith: Int32?
 
     public init(
-        machine: MachineConfiguration, kernel: Kernel, initialRAMDisk: InitialRAMDisk? = nil, serial: Serial = .stdio,
-        monitor: Monitor = .none, qmp: [Place] = [], runDirectory: Place? = nil,
+        machine: MachineConfiguration, kernel: Kernel, initialRAMDisk: InitialRAMDisk? = nil, serial: Channel = .stdio,
+        console: Channel = .null, monitor: Monitor = .none, qmp: [Place] = [], runDirectory: Place? = nil,
         logs: [LogDestination] = [.standardError], endWith: Int32? = nil
     ) {
         self.machine = machine
         self.kernel = kernel
         self.initialRAMDisk = initialRAMDisk
         self.serial = serial
+        self.console = console
         self.monitor = monitor
         self.qmp = qmp
         self.runDirectory = runDirectory

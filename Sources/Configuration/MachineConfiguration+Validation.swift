@@ -14,15 +14,22 @@ extension MachineConfiguration {
 
     /// What works but probably is not meant, in words for the user.
     public var warnings: [String] {
-        memoryDevices.flatMap { device in
-            [("size", device.size), ("requested-size", device.requestedSize)].compactMap { name, value in
-                let unit = Platform.linuxMemoryBlockSize
-                guard value % unit != 0 else { return nil }
-                return "\(device.option): \(name) \(ByteSize(value)) is not a multiple of \(ByteSize(unit)): it works,"
-                    + " but more slowly, because Linux unplugs the odd part in pieces of"
-                    + " \(ByteSize(max(device.blockSize, Platform.linuxPieceSize))), with a request for each"
+        (balloonWarning.map { [$0] } ?? [])
+            + memoryDevices.flatMap { device in
+                [("size", device.size), ("requested-size", device.requestedSize)].compactMap { name, value in
+                    let unit = Platform.linuxMemoryBlockSize
+                    guard value % unit != 0 else { return nil }
+                    return
+                        "\(device.option): \(name) \(ByteSize(value)) is not a multiple of \(ByteSize(unit)): it works,"
+                        + " but more slowly, because Linux unplugs the odd part in pieces of"
+                        + " \(ByteSize(max(device.blockSize, Platform.linuxPieceSize))), with a request for each"
+                }
             }
-        }
+    }
+
+    private var balloonWarning: String? {
+        guard balloon != nil, memoryBackend.prealloc, memoryDevices.allSatisfy(\.backend.prealloc) else { return nil }
+        return "--balloon: all memory has prealloc=on, so that none of it goes back to the host"
     }
 
     /// The checks that need no address arithmetic.
@@ -47,7 +54,10 @@ extension MachineConfiguration {
         try Milliseconds(resizeStall).check(option: "--resize-stall")
         try checkNodes()
         try checkMemoryDevices()
-        try checkDisks()
+        try checkDevices()
+        try vsock?.check()
+        try checkFileSystems()
+        try balloon?.check(memory: memory)
     }
 
     private func checkCommandLine() throws(ConfigurationError) {
@@ -130,12 +140,22 @@ extension MachineConfiguration {
         }
     }
 
-    private func checkDisks() throws(ConfigurationError) {
+    private func checkDevices() throws(ConfigurationError) {
         var seen = Set(memoryDevices.map(\.id))
         for disk in disks {
             try disk.check()
             guard seen.insert(disk.id).inserted else {
                 throw ConfigurationError(disk.option, "this id is given twice")
+            }
+        }
+        var descriptors: Set<Int32> = []
+        for device in networkDevices {
+            try device.check()
+            guard seen.insert(device.id).inserted else {
+                throw ConfigurationError(device.option, "this id is given twice")
+            }
+            for descriptor in device.openQueues where !descriptors.insert(descriptor).inserted {
+                throw ConfigurationError(device.option, "another network device has fd \(descriptor)")
             }
         }
     }

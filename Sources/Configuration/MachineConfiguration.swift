@@ -21,6 +21,16 @@ public struct MachineConfiguration: Sendable, Equatable {
     public var hasEntropy: Bool
     /// The disks, in the order in which a guest finds them.
     public var disks: [Disk]
+    /// The network cards, in the order in which a guest finds them.
+    public var networkDevices: [NetworkDevice]
+    /// Sockets between the guest and the host's programs.
+    public var vsock: Vsock?
+    /// The host's directories that a guest can mount.
+    public var fileSystems: [FileSystem]
+    /// Whether the guest has a virtio console, beside its serial port.
+    public var hasConsole: Bool
+    /// Nil for a machine without a balloon.
+    public var balloon: Balloon?
     /// The whole command line of the guest's kernel.
     public var commandLine: String
     public var onReboot: RebootAction
@@ -43,6 +53,11 @@ public struct MachineConfiguration: Sendable, Equatable {
         memoryDevices: [MemoryDevice] = [],
         hasEntropy: Bool = true,
         disks: [Disk] = [],
+        networkDevices: [NetworkDevice] = [],
+        vsock: Vsock? = nil,
+        fileSystems: [FileSystem] = [],
+        hasConsole: Bool = false,
+        balloon: Balloon? = nil,
         commandLine: String = KernelCommandLine().text,
         onReboot: RebootAction = .reset,
         resizeStall: UInt64 = defaultResizeStall
@@ -55,6 +70,11 @@ public struct MachineConfiguration: Sendable, Equatable {
         self.memoryDevices = memoryDevices
         self.hasEntropy = hasEntropy
         self.disks = disks
+        self.networkDevices = networkDevices
+        self.fileSystems = fileSystems
+        self.hasConsole = hasConsole
+        self.balloon = balloon
+        self.vsock = vsock
         self.commandLine = commandLine
         self.onReboot = onReboot
         self.resizeStall = resizeStall
@@ -62,6 +82,7 @@ public struct MachineConfiguration: Sendable, Equatable {
 
     /// How many virtio devices there are besides the memory devices. A guest finds them in this order.
     public var furtherDeviceCount: Int {
-        (hasEntropy ? 1 : 0) + disks.count
+        (hasEntropy ? 1 : 0) + disks.count + networkDevices.count + (vsock == nil ? 0 : 1) + fileSystems.count
+            + (hasConsole ? 1 : 0) + (balloon == nil ? 0 : 1)
     }
 }

@@ -13,7 +13,9 @@ extension MemoryBackend {
     static let maximumHostNode = 1023
 
     /// Takes a backend out of an option whose keys are among others those of a backend.
-    init(_ option: OptionText) throws(ConfigurationError) {
+    ///
+    /// - Parameter defaultKind: what it is where the option does not say.
+    init(_ option: OptionText, defaultKind: Kind = .anonymous) throws(ConfigurationError) {
         var hostNodes: [UInt32] = []
         for list in option.all("host-nodes") {
             hostNodes += try option.numbers(
@@ -25,7 +27,7 @@ extension MemoryBackend {
             throw ConfigurationError(option.option, "policy needs nodes: give host-nodes=0-1 too")
         }
         self.init(
-            try option.choice("backend", as: Kind.self) ?? .anonymous,
+            try option.choice("backend", as: Kind.self) ?? defaultKind,
             path: option.value(Self.pathKey), descriptor: try option.number(Self.descriptorKey, as: Int32.self),
             isShared: try option.flag("share"), hugePageSize: try option.choice("hugepages", as: HugePageSize.self),
             transparentHugePages: try option.flag("thp"), prealloc: try option.flag("prealloc"),

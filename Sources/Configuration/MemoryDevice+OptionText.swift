@@ -6,12 +6,18 @@ extension MemoryDevice {
 
     /// Reads the value of `--virtio-mem`: `id=vm0,size=8G,node=0,requested-size=128M,block-size=2M` and so on, where
     /// `id` and `size` must be given.
-    public init(optionText text: String) throws(ConfigurationError) {
-        try self.init(optionText: text, isOpened: false)
+    ///
+    /// - Parameter defaultKind: what its memory is made of where the text does not say.
+    public init(
+        optionText text: String, defaultKind: MemoryBackend.Kind = .anonymous
+    ) throws(ConfigurationError) {
+        try self.init(optionText: text, defaultKind: defaultKind, isOpened: false)
     }
 
     /// - Parameter isOpened: whether a descriptor stands with a path, as in a launch request.
-    init(optionText text: String, isOpened: Bool) throws(ConfigurationError) {
+    init(
+        optionText text: String, defaultKind: MemoryBackend.Kind = .anonymous, isOpened: Bool
+    ) throws(ConfigurationError) {
         let keys = Self.ownKeys + MemoryBackend.keys
         let option = try OptionText(
             "--virtio-mem", text, keys: keys, hiddenKeys: isOpened ? [MemoryBackend.descriptorKey] : [],
@@ -25,7 +31,7 @@ extension MemoryDevice {
             onViolation: try option.choice("on-violation", as: ViolationAction.self) ?? .stop,
             unpluggedInaccessible: try option.choice("unplugged-inaccessible", as: UnpluggedAccess.self) ?? .on,
             retryInterval: try option.duration("retry-interval") ?? Self.defaultRetryInterval,
-            backend: try MemoryBackend(option))
+            backend: try MemoryBackend(option, defaultKind: defaultKind))
         if !isOpened {
             try backend.checkNothingFollowsPath(in: option, keys: keys)
         }

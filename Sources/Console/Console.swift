@@ -18,7 +18,7 @@ public final class Console {
     private let onHangUp: () -> Void
     /// Where output goes.
     public let screen: OutputStream
-    /// Our end of the channel to the guest's serial port; nil where that is connected elsewhere.
+    /// Our end of the channel to the guest's serial port or virtio console; nil where that is connected elsewhere.
     private let guest: FileDescriptor?
     private let guestInput: OutputStream?
     private var session: (any ConsoleSession)?
@@ -32,7 +32,7 @@ public final class Console {
     private static let patience: UInt64 = 5_000
 
     /// - Parameters:
-    ///   - guest: our end of the channel to the serial port.
+    ///   - guest: our end of the channel to the serial port or the virtio console.
     ///   - onQuit: called when the person asks for the end.
     ///   - onHangUp: called when the other end of the channel is gone.
     public init(
@@ -185,7 +185,7 @@ public final class Console {
         case _ where session == nil:
             screen.write("\n\(texts.withoutSession)\n".utf8)
         case _ where guest == nil:
-            screen.write("\nno console here: the serial port is connected elsewhere (--serial)\n".utf8)
+            screen.write("\nno console here: it is connected elsewhere (--serial, --console)\n".utf8)
             session?.prompt()
         case .guest:
             focus = .session

@@ -9,7 +9,7 @@ public struct RunOption: Sendable {
         case path
         /// `kind:PATH`, or a word.
         case channel
-        /// `key=value,key=value`, of which `path` is the last.
+        /// `key=value,key=value`, of which `path`, if any, is the last.
         case keys
     }
 
@@ -37,10 +37,16 @@ public struct RunOption: Sendable {
         RunOption("numa", .keys, isRepeatable: true),
         RunOption("virtio-mem", .keys, isRepeatable: true),
         RunOption("disk", .keys, isRepeatable: true),
+        RunOption("net", .keys, isRepeatable: true),
+        RunOption("fs", .keys, isRepeatable: true),
+        RunOption("share", .keys, isRepeatable: true),
+        RunOption("vsock", .keys),
         RunOption("rng", .text),
+        RunOption("balloon", .keys),
         RunOption("on-reboot", .text),
         RunOption("resize-stall", .text),
         RunOption("serial", .channel),
+        RunOption("console", .channel),
         RunOption("monitor", .channel),
         RunOption("qmp", .channel, isRepeatable: true),
         RunOption("log-level", .text),

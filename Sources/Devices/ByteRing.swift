@@ -19,6 +19,8 @@ struct ByteRing: Sendable {
 
     var isEmpty: Bool { count == 0 }
     var isFull: Bool { count == capacity }
+    /// How many more it takes.
+    var room: Int { capacity - count }
 
     /// Appends a byte; false where it is full.
     mutating func append(_ byte: UInt8) -> Bool {
@@ -27,6 +29,15 @@ struct ByteRing: Sendable {
         storage[wrapped(head + count)] = byte
         count += 1
         return true
+    }
+
+    /// Appends bytes, as many as there is room for; returns how many.
+    mutating func append(_ bytes: some Collection<UInt8>) -> Int {
+        let before = count
+        for byte in bytes.prefix(room) {
+            _ = append(byte)
+        }
+        return count - before
     }
 
     /// Takes the oldest byte.

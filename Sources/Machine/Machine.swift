@@ -34,13 +34,14 @@ public final class Machine: Sendable {
     ///
     /// - Parameters:
     ///   - serial: what the guest's serial port is connected to.
+    ///   - console: where its virtio console leads, where the configuration has one.
     ///   - events: told what happens, on the machine's thread: it must not wait, nor call the machine.
     ///   - isCancelled: asked on the machine's thread while boot memory is populated, which takes its time: true makes
     ///     this fail with `MachineError.ended`.
     /// - Throws: `MachineError` for a configuration that can't be, or what the host refuses.
     public init(
-        _ configuration: MachineConfiguration, boot: BootSource, serial: SerialChannel = .null,
-        events: @escaping @Sendable (MachineEvent) -> Void = { _ in },
+        _ configuration: MachineConfiguration, boot: BootSource, serial: CharacterChannel = .null,
+        console: ConsoleEnd = ConsoleEnd(.null), events: @escaping @Sendable (MachineEvent) -> Void = { _ in },
         isCancelled: @escaping @Sendable () -> Bool = { false }
     ) throws(MachineError) {
         let (mailbox, ending, built) = try MachineError.calling(MachineError.host) {
@@ -56,8 +57,8 @@ public final class Machine: Sendable {
                     // Everything of the machine is released before anybody is told that it has ended.
                     ending.give(
                         try Self.serve(
-                            configuration, boot: boot, serial: serial, mailbox: mailbox, built: built,
-                            isCancelled: isCancelled, events: events))
+                            configuration, boot: boot, serial: serial, console: console, mailbox: mailbox,
+                            built: built, isCancelled: isCancelled, events: events))
                 } catch {
                     built.give(error)
                 }
@@ -73,12 +74,13 @@ public final class Machine: Sendable {
     }
 
     private static func serve(
-        _ configuration: MachineConfiguration, boot: BootSource, serial: SerialChannel,
-        mailbox: Mailbox<MachineCore.Message>, built: Reply<MachineError?>,
+        _ configuration: MachineConfiguration, boot: BootSource, serial: CharacterChannel,
+        console: ConsoleEnd, mailbox: Mailbox<MachineCore.Message>, built: Reply<MachineError?>,
         isCancelled: () -> Bool, events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) -> MachineEnd {
         let core = try MachineCore(
-            configuration, boot: boot, serial: serial, mailbox: mailbox, isCancelled: isCancelled, events: events)
+            configuration, boot: boot, serial: serial, console: console, mailbox: mailbox, isCancelled: isCancelled,
+            events: events)
         built.give(nil)
         return core.serve()
     }
@@ -131,6 +133,29 @@ public final class Machine: Sendable {
         try call { (core) throws(MachineError) in
             try core.memoryDevice(id).setRequestedSize(size)
         }
+    }
+
+    /// Tells the guest how large the terminal at its virtio console is now. Nothing happens where there is none, or it
+    /// had no size from the start.
+    public func setConsoleSize(_ size: ConsoleEnd.TerminalSize) throws(MachineError) {
+        try call { core in core.hardware.console?.setSize(size) }
+    }
+
+    /// Asks the guest to put as much of its memory into the balloon as leaves so many bytes of boot memory and plugged
+    /// memory to it; nothing where it has not got more. The balloon stays as large as that when memory is plugged or
+    /// unplugged later.
+    ///
+    /// - Throws: `MachineError.noBalloon`.
+    public func setBalloon(remaining size: UInt64) throws(MachineError) {
+        try call { (core) throws(MachineError) in
+            guard let balloon = core.hardware.balloon else { throw .noBalloon }
+            balloon.setRemaining(size)
+        }
+    }
+
+    /// The balloon as it is now; nil for a machine without one.
+    public func balloon() throws(MachineError) -> BalloonStatus? {
+        try call { core in core.hardware.balloon?.status }
     }
 
     /// The memory devices as they are now, in the order of the configuration.

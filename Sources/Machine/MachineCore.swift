@@ -40,8 +40,8 @@ final class MachineCore {
 
     /// Builds the machine, paused before its kernel's entry.
     init(
-        _ configuration: MachineConfiguration, boot: BootSource, serial: SerialChannel, mailbox: Mailbox<Message>,
-        isCancelled: () -> Bool, events: @escaping @Sendable (MachineEvent) -> Void
+        _ configuration: MachineConfiguration, boot: BootSource, serial: CharacterChannel, console: ConsoleEnd,
+        mailbox: Mailbox<Message>, isCancelled: () -> Bool, events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         self.boot = boot
         self.mailbox = mailbox
@@ -49,7 +49,7 @@ final class MachineCore {
         let loop = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in try EventLoop() }
         self.loop = loop
         hardware = try MachineHardware(
-            configuration, serial: serial, loop: loop, isCancelled: isCancelled, events: events)
+            configuration, serial: serial, console: console, loop: loop, isCancelled: isCancelled, events: events)
         try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             try mailbox.attach(to: loop) { [unowned self] message in receive(message) }
             _ = try loop.add(HostMemoryError.watch(), .moreReadable) { [unowned self] _ in tellMemoryErrors() }
@@ -75,7 +75,9 @@ final class MachineCore {
         }
         let reason = end ?? .stopped
         // Who stops a machine does not wait for what it still had to say.
-        hardware.serial.flush(patience: reason == .stopped ? 0 : Self.patience)
+        let patience = reason == .stopped ? 0 : Self.patience
+        hardware.serial.flush(patience: patience)
+        hardware.console?.flush(patience: patience)
         events(.ended(reason))
         return reason
     }

@@ -14,6 +14,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case memorySlot(MemorySlotError)
     /// No memory device has that id.
     case noSuchDevice(String)
+    /// The machine has no balloon.
+    case noBalloon
     /// A requested size that the device can't have.
     case requestedSize(device: String, VirtioMemError)
     /// The machine has ended.
@@ -27,6 +29,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case .host(let error): error.description
         case .memorySlot(let error): error.description
         case .noSuchDevice(let id): "no memory device is called \(id)"
+        case .noBalloon: "the machine has no balloon; 'swiftlet run --balloon size=0' gives it one"
         case .requestedSize(let id, .unaligned(let requested, let blockSize)):
             "\(id): requested-size \(ByteSize(requested)) is not a multiple of the block size \(ByteSize(blockSize))"
         case .requestedSize(let id, .tooLarge(let requested, let region)):

@@ -7,6 +7,8 @@ public enum MachineEvent: Sendable, Equatable {
     case memoryDeviceSizeRequested(id: String, size: UInt64)
     /// A memory device's plugged size changed, to so many bytes.
     case memoryDeviceSizeChanged(id: String, size: UInt64)
+    /// The guest has another amount of memory in its balloon; told once a second at most, and the last one always.
+    case balloonChanged(BalloonStatus)
     /// A memory device's guest has not come closer to its requested size for a while, and why, as far as can be known. It
     /// is said once, and again only after something has moved.
     case resizeStalled(id: String, ResizeDiagnosis)

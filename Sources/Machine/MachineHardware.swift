@@ -2,6 +2,7 @@ import Configuration
 import GuestMemory
 import Host
 import KVM
+import VhostUser
 
 /// All of a machine that outlives a reset: its memory and its devices, and what its virtual machines are made from. It
 /// belongs to the event loop's thread.
@@ -17,9 +18,15 @@ final class MachineHardware {
     let memoryDevices: [MemoryDeviceUnit]
     /// The other virtio devices.
     private let units: [any DeviceUnit]
+    /// Who has guest memory besides the virtual machine.
+    let sharing: MemorySharing
     /// All virtio devices, in the order of their windows.
     let virtioDevices: [any VirtioPlace]
     let serial: SerialUnit
+    /// Nil for a machine without a virtio console.
+    let console: ConsoleUnit?
+    /// Nil for a machine without a balloon.
+    let balloon: BalloonUnit?
     /// Pulsed when the power button is pressed.
     let powerButton: EventDescriptor
     /// What vCPUs reach by port and memory-mapped I/O.
@@ -28,7 +35,8 @@ final class MachineHardware {
     let exits: [ExitCounters]
 
     init(
-        _ configuration: MachineConfiguration, serial channel: SerialChannel, loop: EventLoop,
+        _ configuration: MachineConfiguration, serial channel: CharacterChannel, console end: ConsoleEnd,
+        loop: EventLoop,
         isCancelled: () -> Bool, events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         self.configuration = configuration
@@ -67,25 +75,43 @@ final class MachineHardware {
             devices.append(
                 try MemoryDeviceUnit(
                     configuration.memoryDevices[index], region: region, window: layout.virtioWindows[index],
-                    slotLimit: slots.limits[index], guestMemory: memory, budget: budget,
+                    slotLimit: slots.limits[index], guestMemory: memory,
+                    hasOtherWriters: !configuration.fileSystems.isEmpty, budget: budget,
                     hasNodes: !configuration.nodes.isEmpty, stallTime: configuration.resizeStall, loop: loop,
                     events: events))
         }
         memoryDevices = devices
         units = try DeviceUnits.make(
-            configuration, windows: layout.virtioWindows.dropFirst(devices.count), memory: memory, loop: loop,
+            configuration, console: end,
+            parts: bootMemory.map { BootMemoryPart(memory: $0, isKept: configuration.memoryBackend.prealloc) }
+                + zip(regions, devices).map { DeviceMemoryPart(memory: $0, transport: $1.transport) },
+            memorySize: { [devices] in
+                devices.reduce(configuration.memory) { $0 + $1.status.pluggedSize }
+            }, windows: layout.virtioWindows.dropFirst(devices.count), memory: memory,
+            loop: loop,
             events: events)
+        do throws(VhostUserError) {
+            sharing = try MemorySharing(
+                units.compactMap { ($0 as? FileSystemUnit)?.backend }, bootMemory: bootMemory,
+                devices: devices.map(\.slotLayout))
+        } catch {
+            throw .configuration(ConfigurationError(configuration.fileSystems[0].option, error.description))
+        }
+        balloon = units.lazy.compactMap { $0 as? BalloonUnit }.first
+        console = units.lazy.compactMap { $0 as? ConsoleUnit }.first
         virtioDevices = devices.map(\.unit) + units.map(\.place)
         bus = PlatformBus(serial: serial.port, virtioDevices: virtioDevices.map(\.registers), memory: memory)
     }
 
     /// Puts every device and all memory back to where they were at power-on. No virtual machine uses them meanwhile.
     func systemReset() throws(MachineError) {
-        for device in memoryDevices {
-            device.systemReset()
-        }
+        // Whoever reads and writes memory stops before it goes.
         for unit in units {
             unit.systemReset()
+        }
+        sharing.forgetSlots()
+        for device in memoryDevices {
+            device.systemReset()
         }
         serial.systemReset()
         try MachineError.calling(MachineError.host) { () throws(SystemCallError) in

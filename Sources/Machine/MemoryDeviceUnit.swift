@@ -43,7 +43,8 @@ final class MemoryDeviceUnit {
     /// - Parameter stallTime: milliseconds without progress after which a resize is explained; 0 for never.
     init(
         _ configuration: MemoryDevice, region memory: GuestMemoryRegion, window: MachineLayout.VirtioWindow,
-        slotLimit: Int, guestMemory: GuestMemory, budget: MappingBudget, hasNodes: Bool, stallTime: UInt64,
+        slotLimit: Int, guestMemory: GuestMemory, hasOtherWriters: Bool, budget: MappingBudget, hasNodes: Bool,
+        stallTime: UInt64,
         loop: EventLoop,
         events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
@@ -56,7 +57,7 @@ final class MemoryDeviceUnit {
         let region = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             try ElasticRegion(
                 memory, blockSize: configuration.blockSize, slotSize: configuration.slotSize, slotLimit: slotLimit,
-                populates: configuration.backend.prealloc, budget: budget)
+                populates: configuration.backend.prealloc, hasOtherWriters: hasOtherWriters, budget: budget)
         }
         let device = try MachineError.calling({ .requestedSize(device: configuration.id, $0) }) {
             () throws(VirtioMemError) in
@@ -99,8 +100,13 @@ final class MemoryDeviceUnit {
         events(.memoryDeviceSizeRequested(id: id, size: size))
     }
 
+    /// The region, and bytes of its memory slots.
+    var slotLayout: (region: GuestMemoryRegion, slotSize: UInt64) {
+        transport.withDevice { ($0.region.memory, $0.region.slotSize) }
+    }
+
     /// Says where the region's slots are made from now on.
-    func connect(to slots: KVMMemorySlots) {
+    func connect(to slots: any MemorySlots) {
         transport.withDevice { device in
             device.region.forgetSlots()
             device.region.connect(to: slots)

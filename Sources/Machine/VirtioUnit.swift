@@ -10,16 +10,40 @@ final class VirtioUnit<Device: VirtioDevice>: VirtioPlace {
     let interrupt: EventDescriptor
     let queues: QueueEvents
     let transport: VirtioMMIOTransport<Device>
+    /// By queue, for whoever serves some of them elsewhere.
+    private var tokens: [EventLoop.Token] = []
 
     /// - Parameter memory: where the guest's queues and buffers are.
-    init(
+    convenience init(
         _ device: sending Device, window: MachineLayout.VirtioWindow, memory: GuestMemory
     ) throws(SystemCallError) {
+        let queues = try QueueEvents(count: device.queueSizes.count)
+        self.init(device, window: window, memory: memory, interrupt: try EventDescriptor(), queues: queues)
+    }
+
+    /// - Parameters:
+    ///   - memory: where the guest's queues and buffers are.
+    ///   - interrupt: interrupts the guest.
+    ///   - queues: one event for each queue of the device.
+    init(
+        _ device: sending Device, window: MachineLayout.VirtioWindow, memory: GuestMemory, interrupt: EventDescriptor,
+        queues: QueueEvents
+    ) {
         self.window = window
-        interrupt = try EventDescriptor()
-        queues = try QueueEvents(count: device.queueSizes.count)
+        self.interrupt = interrupt
+        self.queues = queues
         transport = VirtioMMIOTransport(
             device: device, memory: memory, interruptLine: InterruptEvent(event: interrupt), notifier: queues)
+    }
+
+    /// Serves a device whose queues somebody else serves: only its driver is watched.
+    ///
+    /// - Parameter onDriver: the driver has come further, begins anew or broke a rule.
+    func serveElsewhere(on loop: EventLoop, onDriver: @escaping () -> Void) throws(SystemCallError) {
+        _ = try loop.add(queues.driver.descriptor, .readable) { [queues] _ in
+            queues.driver.drain()
+            onDriver()
+        }
     }
 
     /// Serves the device from now on.
@@ -30,16 +54,19 @@ final class VirtioUnit<Device: VirtioDevice>: VirtioPlace {
     func serve(
         on loop: EventLoop, onQueue: @escaping (Int) -> Void, onDriver: @escaping () -> Void
     ) throws(SystemCallError) {
-        _ = try loop.add(queues.driver.descriptor, .readable) { [queues] _ in
-            queues.driver.drain()
-            onDriver()
-        }
+        try serveElsewhere(on: loop, onDriver: onDriver)
         for (index, event) in queues.events.enumerated() {
-            _ = try loop.add(event.descriptor, .readable) { _ in
-                event.drain()
-                onQueue(index)
-            }
+            tokens.append(
+                try loop.add(event.descriptor, .readable) { _ in
+                    event.drain()
+                    onQueue(index)
+                })
         }
+    }
+
+    /// Leaves a queue's event to somebody else, or takes it back.
+    func listen(toQueue index: Int, _ isHere: Bool, on loop: EventLoop) throws(SystemCallError) {
+        try loop.modify(tokens[index], isHere ? .readable : [])
     }
 
     var registers: any PlatformBus.RegisterWindow { transport }

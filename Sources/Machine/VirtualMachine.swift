@@ -9,6 +9,8 @@ import Synchronization
 /// clean. It belongs to the event loop's thread.
 final class VirtualMachine {
     let slots: KVMMemorySlots
+    /// Where memory devices make theirs.
+    private let deviceSlots: any MemorySlots
     private let vm: KVMVirtualMachine
     private let memory: GuestMemory
     /// What is to be loaded before the vCPUs run for the first time.
@@ -43,6 +45,8 @@ final class VirtualMachine {
         }
         memory = hardware.memory
         slots = KVMMemorySlots(vm: vm, limit: hardware.system.value(of: .memorySlots))
+        deviceSlots =
+            hardware.sharing.isShared ? SharedMemorySlots(slots, sharing: hardware.sharing) : slots
         try connectMemory(of: hardware)
         try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             try connectEvents(of: hardware)
@@ -145,7 +149,7 @@ final class VirtualMachine {
             }
         }
         for device in hardware.memoryDevices {
-            device.connect(to: slots)
+            device.connect(to: deviceSlots)
         }
     }
 

@@ -10,6 +10,8 @@ public protocol MachineControl {
     func memorySlots() throws(MachineError) -> [MemorySlotStatus]
     func metrics() throws(MachineError) -> MachineMetrics
     func setRequestedSize(_ size: UInt64, of id: String) throws(MachineError)
+    func balloon() throws(MachineError) -> BalloonStatus?
+    func setBalloon(remaining size: UInt64) throws(MachineError)
     func pause() throws(MachineError)
     func resume() throws(MachineError)
     func reset() throws(MachineError)

@@ -41,6 +41,7 @@ public struct Monitor<Control: MachineControl> {
             case .explain: return .text(try machine.memoryDeviceDetails().map(\.text).joined())
             case .get(let device, let property): return .text(try get(property, of: device))
             case .set(let device, let property, let value): return .text(try set(property, of: device, to: value))
+            case .balloon(let size): try machine.setBalloon(remaining: size)
             case .stop: try machine.pause()
             case .resume: try machine.resume()
             case .reset: try machine.reset()
@@ -69,6 +70,9 @@ extension Monitor {
         switch subject {
         case .name: return configuration.name + "\n"
         case .status: return "VM status: \(try machine.state().text)\n"
+        case .balloon:
+            guard let balloon = try machine.balloon() else { throw .noBalloon }
+            return "balloon: actual=\(balloon.remaining >> 20)\n"
         case .memoryDevices: return try machine.memoryDevices().map(\.text).joined()
         case .memorySlots: return try machine.memorySlots().map(\.text).joined()
         case .numa: return try describeNodes()

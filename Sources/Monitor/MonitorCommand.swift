@@ -1,7 +1,10 @@
+import Configuration
+
 /// A command of the monitor, as QEMU's human monitor has it.
 enum MonitorCommand: Equatable {
     /// What can be asked with `info`.
     enum Subject: String, CaseIterable {
+        case balloon
         case memoryDevices = "memory-devices"
         case memorySlots = "memory-slots"
         case name
@@ -10,6 +13,7 @@ enum MonitorCommand: Equatable {
 
         var help: String {
             switch self {
+            case .balloon: "MiB of memory that the balloon leaves to the guest"
             case .memoryDevices: "sizes of the memory devices"
             case .memorySlots: "live memory slots: addresses, bytes, ram or device"
             case .name: "the machine's name"
@@ -24,6 +28,8 @@ enum MonitorCommand: Equatable {
     case explain
     case get(device: String, property: String)
     case set(device: String, property: String, value: String)
+    /// Bytes that the balloon shall leave to the guest.
+    case balloon(UInt64)
     case stop
     case resume
     case reset
@@ -42,6 +48,7 @@ enum MonitorCommand: Equatable {
             ("info memory-devices -v", "with what their drivers do, and why a resize does not get on"),
             ("qom-get ID PROPERTY", "a memory device's property: requested-size, size, max-size, block-size, ..."),
             ("qom-set ID requested-size SIZE", "ask the guest to have that much of the device plugged"),
+            ("balloon SIZE", "ask the guest to give back all but so much, in MiB or with a unit"),
             ("stop", "pause the guest"),
             ("cont", "let it go on"),
             ("system_reset", "restart the guest"),
@@ -62,6 +69,9 @@ enum MonitorCommand: Equatable {
         case "qom-set":
             try expect(words, count: 4, syntax: "qom-set ID PROPERTY VALUE")
             return .set(device: deviceID(words[1]), property: words[2], value: words[3])
+        case "balloon":
+            try expect(words, count: 2, syntax: "balloon SIZE")
+            return .balloon(try parseMebibytes(words[1]))
         case "stop", "s": return try alone(words, .stop)
         case "cont", "c": return try alone(words, .resume)
         case "system_reset": return try alone(words, .reset)
@@ -83,9 +93,21 @@ enum MonitorCommand: Equatable {
         return .info(subject)
     }
 
+    /// A size that is in MiB where it has no unit, as QEMU reads it.
+    private static func parseMebibytes(_ word: String) throws(SyntaxError) -> UInt64 {
+        let isNumber = word.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        do throws(ByteSize.ParseError) {
+            let size = try ByteSize(parsing: isNumber ? word + "M" : word).bytes
+            guard size > 0 else { throw .malformed(word) }
+            return size
+        } catch {
+            throw SyntaxError(text: "balloon: \(error)")
+        }
+    }
+
     private static func expect(_ words: [String], count: Int, syntax: String) throws(SyntaxError) {
         guard words.count == count else {
-            throw SyntaxError(text: "\(words[0]) takes \(count - 1) words: \(syntax)")
+            throw SyntaxError(text: "\(words[0]) takes \(count - 1) \(count == 2 ? "word" : "words"): \(syntax)")
         }
     }
 

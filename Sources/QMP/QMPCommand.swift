@@ -15,6 +15,8 @@ enum QMPCommand: Equatable {
     case queryMemoryDevices
     case queryMemorySizes
     case queryCharacterDevices
+    case queryBalloon
+    case balloon(size: UInt64)
     case queryMetrics
     case listProperties(path: String)
     case getProperty(path: String, property: String)
@@ -52,6 +54,19 @@ enum QMPCommand: Equatable {
         ("query-memory-devices", { _ in .queryMemoryDevices }),
         ("query-memory-size-summary", { _ in .queryMemorySizes }),
         ("query-chardev", { _ in .queryCharacterDevices }),
+        ("query-balloon", { _ in .queryBalloon }),
+        (
+            "balloon",
+            { (arguments) throws(QMPError) in
+                let size = try arguments.take("value", "integer") { value -> Int128? in
+                    if case .integer(let size) = value { size } else { nil }
+                }
+                guard size > 0, let size = UInt64(exactly: size) else {
+                    throw QMPError("Parameter 'value' expects a size")
+                }
+                return .balloon(size: size)
+            }
+        ),
         ("x-swiftlet-query-metrics", { _ in .queryMetrics }),
         (
             "qom-list",

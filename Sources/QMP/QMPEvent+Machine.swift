@@ -27,6 +27,8 @@ extension QMPEvent {
             self.init(
                 "MEMORY_DEVICE_SIZE_CHANGE",
                 data: ["id": .string(id), "size": .number(size), "qom-path": Self.path(id)], time: time)
+        case .balloonChanged(let balloon):
+            self.init("BALLOON_CHANGE", data: ["actual": .number(balloon.remaining)], time: time)
         case .violation(let violation):
             self.init("X_SWIFTLET_MEMORY_VIOLATION", data: violation.json, time: time)
         case .resizeStalled(let id, let diagnosis):

@@ -16,15 +16,23 @@ public struct QMPExecutor<Control: MachineControl> {
 
     private let machine: Control
     private let configuration: MachineConfiguration
-    /// Where the serial port leads, in QEMU's words.
-    private let serial: String
+    /// The serial port, and the virtio console where there is one, with what they lead to in QEMU's words.
+    private let characterDevices: [JSONValue]
     private let monitor: Monitor<Control>
 
-    /// - Parameter serial: where the machine's serial port leads.
-    public init(machine: Control, configuration: MachineConfiguration, serial: LaunchRequest.Serial) {
+    /// - Parameters:
+    ///   - serial: where the machine's serial port leads.
+    ///   - console: where its virtio console leads, if it has one.
+    public init(
+        machine: Control, configuration: MachineConfiguration, serial: LaunchRequest.Channel,
+        console: LaunchRequest.Channel = .null
+    ) {
         self.machine = machine
         self.configuration = configuration
-        self.serial = serial.fileName
+        let ends = [("serial0", serial)] + (configuration.hasConsole ? [("console0", console)] : [])
+        characterDevices = ends.map { label, channel in
+            ["label": .string(label), "filename": .string(channel.fileName), "frontend-open": true]
+        }
         monitor = Monitor(machine: machine, configuration: configuration)
     }
 
@@ -33,6 +41,7 @@ public struct QMPExecutor<Control: MachineControl> {
             switch command {
             case .quit: return .quit
             case .monitor(let line): return execute(line: line)
+            case .balloon(let size): try machine.setBalloon(remaining: size)
             case .stop: try machine.pause()
             case .resume: try machine.resume()
             case .reset: try machine.reset()
@@ -40,6 +49,8 @@ public struct QMPExecutor<Control: MachineControl> {
             case .capabilities, .listProperties, .getProperty, .setProperty: break
             default: return .value(try query(command))
             }
+        } catch MachineError.noBalloon {
+            throw QMPError(.deviceNotActive, "No balloon device has been activated")
         } catch {
             throw QMPError("\(error)")
         }
@@ -71,12 +82,19 @@ public struct QMPExecutor<Control: MachineControl> {
                 "base-memory": .number(configuration.memory),
                 "plugged-memory": .number(try machine.memoryDevices().reduce(0) { $0 + $1.pluggedSize }),
             ]
-        case .queryCharacterDevices:
-            [["label": "serial0", "filename": .string(serial), "frontend-open": true]]
+        case .queryCharacterDevices: .array(characterDevices)
+        case .queryBalloon: ["actual": .number(try balloon.remaining)]
         case .queryMetrics:
             .string(
                 try machine.metrics().text(machine: configuration.name, residentMemory: ResidentMemory.ownSize()))
         default: [:]
+        }
+    }
+
+    private var balloon: BalloonStatus {
+        get throws(MachineError) {
+            guard let balloon = try machine.balloon() else { throw .noBalloon }
+            return balloon
         }
     }
 
@@ -113,7 +131,7 @@ public struct QMPExecutor<Control: MachineControl> {
     }
 }
 
-extension LaunchRequest.Serial {
+extension LaunchRequest.Channel {
     /// As ChardevInfo's `filename`.
     fileprivate var fileName: String {
         switch self {

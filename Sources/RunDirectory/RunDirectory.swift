@@ -48,6 +48,8 @@ public struct RunDirectory: Sendable {
     public var qmpSocket: FilePath { path.appending("qmp") }
     /// Where the guest's serial port can be reached, of a machine that has no other place for it.
     public var consoleSocket: FilePath { path.appending("console") }
+    /// Where programs connect to the guest, of a machine that has no other place for it.
+    public var vsockSocket: FilePath { path.appending("vsock") }
     /// What the machine's process tells.
     public var logFile: FilePath { path.appending("log") }
     /// What the machine was started with.
@@ -126,7 +128,7 @@ public struct RunDirectory: Sendable {
     }
 
     private func removeFiles() {
-        for file in [qmpSocket, consoleSocket, configurationFile] {
+        for file in [qmpSocket, consoleSocket, vsockSocket, configurationFile] {
             try? file.removeFile()
         }
     }

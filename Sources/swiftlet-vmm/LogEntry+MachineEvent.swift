@@ -32,6 +32,11 @@ extension LogEntry {
         switch happening {
         case .memoryDeviceSizeChanged: nil
         case .memoryDeviceSizeRequested(let id, let size): (.info, "\(id): \(ByteSize(size)) requested")
+        case .balloonChanged(let balloon):
+            (
+                balloon.size == balloon.target ? .info : .debug,
+                "balloon: \(ByteSize(balloon.size)) of \(ByteSize(balloon.target))"
+            )
         case .resumed: (.info, "the guest runs")
         case .paused: (.info, "the guest is paused")
         case .reset(let byGuest): (.info, byGuest ? "the guest restarted itself" : "the guest is restarted")

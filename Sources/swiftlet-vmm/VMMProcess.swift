@@ -19,7 +19,9 @@ final class VMMProcess {
     private let events: Mailbox<MachineEvent>
     private let log: Log
     private var console: Console?
-    private var serialServer: SerialServer?
+    private var channelServers: [ChannelServer] = []
+    /// What tells that the terminal has another size; nil where the guest is not told.
+    private var resizes: SignalDescriptor?
     private var monitorServer: SocketServer<MonitorSession>?
     private var qmpServers: [SocketServer<QMPConversation>] = []
     private let sizeChanges = SizeChanges()
@@ -38,6 +40,8 @@ final class VMMProcess {
         self.request = request
         requestedSizes = Dictionary(
             request.machine.memoryDevices.map { ($0.id, $0.requestedSize) }, uniquingKeysWith: { $1 })
+        // Each connection takes one.
+        if request.machine.vsock != nil { DescriptorLimit.raise() }
         loop = try EventLoop()
         // Before any other thread is made, so that all of them have the signals blocked.
         signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT])
@@ -52,7 +56,7 @@ final class VMMProcess {
     func run() throws -> CInt {
         defer {
             console?.finish()
-            serialServer?.finish()
+            channelServers.forEach { $0.finish() }
             monitorServer?.finish()
             qmpServers.forEach { $0.finish() }
             log.finish()
@@ -66,7 +70,11 @@ final class VMMProcess {
         if let directory = request.runDirectory {
             RunDirectory.note(process: getpid(), in: FileDescriptor(rawValue: directory.descriptor))
         }
-        let serial = try openSerial()
+        let serial = try openChannel(request.serial)
+        let console = ConsoleEnd(try openChannel(request.console), size: try terminalSize())
+        if self.console == nil, request.monitor == .stdio {
+            try openConsole(guest: nil)
+        }
         _ = try loop.add(signals.descriptor, .readable) { [unowned self] _ in receiveSignals() }
         let endWith = request.endWith.map { FileDescriptor(rawValue: $0) }
         if let endWith {
@@ -81,7 +89,7 @@ final class VMMProcess {
         let machine: Machine
         do {
             machine = try Machine(
-                request.machine, boot: boot, serial: serial,
+                request.machine, boot: boot, serial: serial, console: console,
                 events: { event in
                     if case .memoryDeviceSizeChanged(let id, let size) = event {
                         guard areSizesTold, sizeChanges.note(id, size: size) else { return }
@@ -97,7 +105,7 @@ final class VMMProcess {
         self.machine = machine
         try startMonitor(of: machine)
         try startQMP(of: machine)
-        emptySerialFile()
+        emptyChannelFiles()
         var failure: MachineError?
         // Clients that wait already are answered first: what a start takes is loading the kernel.
         loop.schedule(afterMilliseconds: 0) { [unowned self] in
@@ -123,43 +131,55 @@ final class VMMProcess {
             })
     }
 
-    private func openSerial() throws -> SerialChannel {
-        switch request.serial {
+    /// Opens our end of what the serial port or the virtio console leads to.
+    private func openChannel(_ channel: LaunchRequest.Channel) throws -> CharacterChannel {
+        switch channel {
         case .null:
-            if request.monitor == .stdio {
-                try openConsole(guest: nil)
-            }
             return .null
         case .stdio:
             let (ours, guests) = try makeByteChannel()
             try openConsole(guest: ours)
             return .stream(guests)
         case .descriptor(let number, let name):
-            if request.monitor == .stdio {
-                try openConsole(guest: nil)
-            }
             let descriptor = FileDescriptor(rawValue: number)
             // A file never blocks; what else has a path may.
             try descriptor.makeNonBlocking()
             guard RawTerminal.isTerminal(descriptor) else { return .file(descriptor, name: name) }
             return .pseudoTerminal(descriptor)
         case .listener(let listener):
-            if request.monitor == .stdio {
-                try openConsole(guest: nil)
-            }
             let (ours, guests) = try makeByteChannel()
-            serialServer = try SerialServer(
-                guest: ours, listener: FileDescriptor(rawValue: listener.descriptor), loop: loop)
+            channelServers.append(
+                try ChannelServer(guest: ours, listener: FileDescriptor(rawValue: listener.descriptor), loop: loop))
             return .stream(guests)
         }
     }
 
     /// Each run has a log of its own; what the file held is lost only now that nothing is left to refuse.
-    private func emptySerialFile() {
-        if case .descriptor(let number, _) = request.serial {
+    private func emptyChannelFiles() {
+        for case .descriptor(let number, _) in [request.serial, request.console] {
             // Anything but a file has nothing to empty.
             try? FileDescriptor(rawValue: number).resize(to: 0)
         }
+    }
+
+    /// The size of the terminal that shows the virtio console; from now on the guest is told when it changes.
+    ///
+    /// - Returns: nil where no terminal does.
+    private func terminalSize() throws -> ConsoleEnd.TerminalSize? {
+        guard request.console == .stdio, RawTerminal.isTerminal(.standardInput) else { return nil }
+        let resizes = try SignalDescriptor([SIGWINCH])
+        _ = try loop.add(resizes.descriptor, .readable) { [unowned self] _ in
+            while self.resizes?.next() != nil {}
+            tellTerminalSize()
+        }
+        self.resizes = consume resizes
+        return ConsoleEnd.TerminalSize(TerminalSize(of: .standardInput))
+    }
+
+    private func tellTerminalSize() {
+        guard resizes != nil else { return }
+        // A machine that has ended has nobody to tell.
+        try? machine?.setConsoleSize(ConsoleEnd.TerminalSize(TerminalSize(of: .standardInput)))
     }
 
     private func openConsole(guest: FileDescriptor?) throws {
@@ -189,7 +209,8 @@ final class VMMProcess {
     private static let qmpLimit = 128
 
     private func startQMP(of machine: Machine) throws {
-        let executor = QMPExecutor(machine: machine, configuration: request.machine, serial: request.serial)
+        let executor = QMPExecutor(
+            machine: machine, configuration: request.machine, serial: request.serial, console: request.console)
         for listener in request.qmp {
             qmpServers.append(
                 try SocketServer(
@@ -203,7 +224,8 @@ final class VMMProcess {
     private var socketPaths: [String] {
         var paths = request.qmp.map(\.path)
         if case .listener(let listener) = request.monitor { paths.append(listener.path) }
-        if case .listener(let listener) = request.serial { paths.append(listener.path) }
+        for case .listener(let listener) in [request.serial, request.console] { paths.append(listener.path) }
+        if let vsock = request.machine.vsock { paths.append(vsock.path) }
         return paths
     }
 
@@ -224,7 +246,9 @@ final class VMMProcess {
             case SIGTSTP:
                 console?.suspend()
                 raise(SIGSTOP)
-            case SIGCONT: console?.resume()
+            case SIGCONT:
+                console?.resume()
+                tellTerminalSize()
             default: stop()
             }
         }
@@ -286,6 +310,12 @@ final class VMMProcess {
         if let entry = LogEntry(happening, event: event, machine: request.machine) {
             log.write(entry)
         }
+    }
+}
+
+extension ConsoleEnd.TerminalSize {
+    fileprivate init(_ size: TerminalSize) {
+        self.init(columns: UInt16(clamping: size.columns), rows: UInt16(clamping: size.rows))
     }
 }
 

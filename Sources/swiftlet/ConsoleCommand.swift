@@ -2,24 +2,28 @@ import ArgumentParser
 import Host
 import SystemPackage
 
-/// `swiftlet console`: a machine's serial port on this terminal.
+/// `swiftlet console`: a machine's serial port or virtio console on this terminal.
 struct ConsoleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "console",
-        abstract: "Show a machine's serial port, and type for it.",
+        abstract: "Show a machine's serial port or virtio console, and type for it.",
         discussion: """
             EXAMPLES:
               swiftlet console web
+              swiftlet console web --virtio
               echo poweroff | swiftlet console web
 
-            For machines whose serial port leads to a socket, as it does with 'swiftlet run --detach', or to a \
-            pseudo-terminal. A socket shows first what the guest wrote shortly before. Ctrl-A x leaves, and the machine \
+            For machines whose serial port or virtio console (--console) leads to a socket, as the serial port does with \
+            'swiftlet run --detach', or to a pseudo-terminal. It is the serial port's if both do. A socket shows first what the guest wrote shortly before. Ctrl-A x leaves, and the machine \
             goes on; other keys, Ctrl-C too, are the guest's. Where input is no terminal, the machine's end ends the \
             console, not the end of the input.
             """)
 
     @Argument(help: "The machine.")
     var name: String
+
+    @Flag(help: "The virtio console, also where the serial port can be shown.")
+    var virtio = false
 
     func run() throws {
         let machine = try RunningMachine(name)
@@ -34,19 +38,28 @@ struct ConsoleCommand: ParsableCommand {
     }
 
     private func openPort(of machine: RunningMachine) throws -> OwnedFileDescriptor {
-        var place = "nowhere"
+        var places: [String: String] = [:]
         if case .array(let devices) = try machine.execute("query-chardev") {
-            place = devices.first { $0["label"]?.string == "serial0" }?["filename"]?.string ?? place
+            for device in devices {
+                if let label = device["label"]?.string { places[label] = device["filename"]?.string }
+            }
         }
-        let (kind, path) = place.split(once: ":")
-        switch kind {
-        case "unix": return try UnixSocket.connect(to: FilePath(path.split(once: ",server").before))
-        case "pty": return try OwnedFileDescriptor(opening: FilePath(path), .readWrite)
-        default:
+        let serial = places["serial0"] ?? "nowhere"
+        for place in virtio ? [places["console0"]] : [serial, places["console0"]] {
+            let (kind, path) = (place ?? "").split(once: ":")
+            switch kind {
+            case "unix": return try UnixSocket.connect(to: FilePath(path.split(once: ",server").before))
+            case "pty": return try OwnedFileDescriptor(opening: FilePath(path), .readWrite)
+            default: break
+            }
+        }
+        guard virtio else {
             throw Refusal(
-                "\(name): its serial port leads to \(place); a console needs 'swiftlet run --detach', or --serial pty or"
+                "\(name): its serial port leads to \(serial); a console needs 'swiftlet run --detach', or --serial pty or"
                     + " unix:PATH")
         }
+        let problem = places["console0"].map { "its virtio console leads to \($0)" } ?? "it has no virtio console"
+        throw Refusal("\(name): \(problem); 'swiftlet run' with --console pty or unix:PATH makes one to look at")
     }
 }
 

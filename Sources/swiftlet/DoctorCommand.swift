@@ -24,7 +24,7 @@ struct DoctorCommand: ParsableCommand {
             findings.append(linuxFinding(probe))
         }
         findings.append(guestFinding())
-        findings += HostLimits().findings
+        findings += HostLimits().findings + HostNetwork().findings
         for line in findings.flatMap(\.lines) {
             print(line)
         }

@@ -6,15 +6,19 @@ import SystemPackage
 struct ListeningSocket {
     let listener: LaunchRequest.Place
 
-    /// - Parameter option: the option that names the path, for messages.
+    /// - Parameters:
+    ///   - option: the option that names the path, for messages.
+    ///   - word: what stands before the path there.
+    ///   - replacesLeftover: whether a socket that a dead process left there makes way.
     /// - Throws: `Refusal` for a path where no socket can be made.
-    init(at path: String, option: String) throws {
+    init(at path: String, option: String, word: String = "unix:", replacesLeftover: Bool = false) throws {
+        if replacesLeftover { UnixSocket.removeLeftover(at: FilePath(path)) }
         do {
             let socket = try UnixSocket.listen(at: FilePath(path)).release()
             // Others find it by this, wherever they are.
             listener = LaunchRequest.Place(descriptor: socket.rawValue, path: FilePath(path).fromRoot.string)
         } catch {
-            throw Refusal("\(option) unix:\(path): \(Self.explanation(of: error.errno, at: FilePath(path)))")
+            throw Refusal("\(option) \(word)\(path): \(Self.explanation(of: error.errno, at: FilePath(path)))")
         }
     }
 

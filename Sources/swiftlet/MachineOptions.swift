@@ -60,9 +60,54 @@ struct MachineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            """
+            A network card, whose wire is a tap of the host; see above for further keys. May be repeated.
+            """,
+            valueName: "tap=tap0,id=net0,mac=52:54:00:12:34:56"))
+    var net: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            A file system of the host (virtio-fs) that a virtiofsd serves at a socket; see above for further keys. May \
+            be repeated.
+            """,
+            valueName: "tag=data,socket=virtiofsd.sock"))
+    var fs: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            A directory of the host that the guest can mount by its tag: a virtiofsd is started for it, and ends with \
+            the machine. May be repeated.
+            """,
+            valueName: "tag=data,path=/srv/data,readonly=on"))
+    var share: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Sockets between the guest and the host (virtio-vsock): the guest's number, 3 or more, and a Unix socket. \
+            Programs connect there and send "CONNECT PORT" and a line feed; the guest's connections to the host's \
+            ports go to whoever listens at that path with _PORT behind it.
+            """,
+            valueName: "cid=3,socket=vm.vsock"))
+    var vsock: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Whether the guest gets random numbers from the host (virtio-rng): on or off.", valueName: "switch"),
         completion: .list(["on", "off"]))
     var rng = "on"
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            A balloon: memory that the guest gives back while it keeps the address space for it, by the monitor's \
+            'balloon'. 'size' is what is in it from the start; the others are off where they are left out.
+            """,
+            valueName: "size=0,deflate-on-oom=on,free-page-reporting=on"))
+    var balloon: String?
 
     @Option(
         help: ArgumentHelp("What a guest's reboot does: reset or exit.", valueName: "action"),
@@ -80,16 +125,26 @@ struct MachineOptions: ParsableArguments {
     /// - Throws: `ConfigurationError`.
     func machine() throws -> MachineConfiguration {
         let nodes = try numa.map { try NUMANode(optionText: $0) }
-        let memory = try memory.map { try BootMemory(optionText: $0) } ?? BootMemory(size: nil)
+        var fileSystems = try fs.enumerated().map { try FileSystem(socketOptionText: $1, index: $0) }
+        fileSystems += try share.enumerated().map { try FileSystem(directoryOptionText: $1, index: fs.count + $0) }
+        // Whoever serves them has to have the guest's memory, too.
+        let kind = fileSystems.isEmpty ? MemoryBackend.Kind.anonymous : .memfd
+        let memory =
+            try memory.map { try BootMemory(optionText: $0, defaultKind: kind) }
+            ?? BootMemory(size: nil, backend: MemoryBackend(kind))
         return MachineConfiguration(
             name: name ?? MachineConfiguration.defaultName,
             processors: try ProcessorTopology(optionText: cpus, nodes: nodes),
             memory: try memory.size ?? bootMemory(of: nodes),
             memoryBackend: memory.backend,
             nodes: nodes,
-            memoryDevices: try virtioMem.map { try MemoryDevice(optionText: $0) },
+            memoryDevices: try virtioMem.map { try MemoryDevice(optionText: $0, defaultKind: kind) },
             hasEntropy: try MachineConfiguration.hasEntropy(optionText: rng),
             disks: try disk.enumerated().map { try Disk(optionText: $1, index: $0) },
+            networkDevices: try net.enumerated().map { try NetworkDevice(optionText: $1, index: $0) },
+            vsock: try vsock.map { try Vsock(optionText: $0) },
+            fileSystems: fileSystems,
+            balloon: try balloon.map { try Balloon(optionText: $0) },
             commandLine: KernelCommandLine(
                 includesDefaults: !noDefaultCmdline, isVerbose: verboseBoot, addition: cmdline
             ).text,

@@ -56,11 +56,21 @@ extension RunCommand {
         machine.numa.forEach { add("numa", $0) }
         machine.virtioMem.forEach { add("virtio-mem", fromRoot($0, behind: "path=")) }
         machine.disk.enumerated().forEach { add("disk", fromRoot($1, index: $0)) }
+        machine.net.forEach { add("net", $0) }
+        machine.fs.enumerated().forEach {
+            add("fs", fromRoot($1, try? FileSystem(socketOptionText: $1, index: $0)))
+        }
+        machine.share.enumerated().forEach {
+            add("share", fromRoot($1, try? FileSystem(directoryOptionText: $1, index: machine.fs.count + $0)))
+        }
+        add("vsock", machine.vsock.map(fromRoot(vsock:)))
         add("rng", machine.rng, unless: "on")
+        add("balloon", machine.balloon)
         add("on-reboot", machine.onReboot, unless: RebootAction.reset.rawValue)
         add(
             "resize-stall", machine.resizeStall, unless: "\(Milliseconds(MachineConfiguration.defaultResizeStall))")
         add("serial", serial.map { fromRoot(fromRoot($0, behind: "file:"), behind: "unix:") })
+        add("console", console.map { fromRoot(fromRoot($0, behind: "file:"), behind: "unix:") })
         add("monitor", fromRoot(monitor, behind: "unix:"), unless: "none")
         qmp.forEach { add("qmp", fromRoot($0, behind: "unix:")) }
         add("log-level", log.logLevel)
@@ -75,6 +85,19 @@ extension RunCommand {
         guard var disk = try? Disk(optionText: text, index: index) else { return text }
         disk.path = FilePath(disk.path).fromRoot.string
         return disk.optionText
+    }
+
+    /// A file system whose path is from the root.
+    private func fromRoot(_ text: String, _ fileSystem: FileSystem?) -> String {
+        guard var fileSystem else { return text }
+        fileSystem.path = FilePath(fileSystem.path).fromRoot.string
+        return fileSystem.optionText
+    }
+    /// Sockets whose path is from the root.
+    private func fromRoot(vsock text: String) -> String {
+        guard var vsock = try? Vsock(optionText: text) else { return text }
+        vsock.path = FilePath(vsock.path).fromRoot.string
+        return vsock.optionText
     }
 
     /// A text whose path, behind a word that begins it or follows a comma, is from the root.

@@ -24,6 +24,17 @@ struct RunCommand: ParsableCommand {
                   'swiftlet resize web vm0 2G' and 'swiftlet stop web'.
               swiftlet run --disk path=data.img --disk path=/dev/sdb,readonly=on
                   Two disks, /dev/vda and /dev/vdb in the guest.
+              swiftlet run --net tap=tap0
+                  A network card whose other end is the interface tap0, which
+                  'ip tuntap add dev tap0 mode tap user $USER' makes.
+              swiftlet run --share tag=src,path=/usr/src,readonly=on
+                  A directory of the host; in the guest: mount -t virtiofs src /mnt
+              swiftlet run --console stdio --cmdline console=hvc0
+                  This terminal is the guest's virtio console, which takes fewer
+                  VM exits than the serial port.
+              swiftlet run --vsock cid=3,socket=vm.vsock
+                  Programs reach the guest's port 5000 by that socket, with
+                  "CONNECT 5000" as their first line.
               swiftlet run --config web.yaml --memory 2G
                   The machine that a file describes, with other boot memory.
               swiftlet run --memory size=1G,backend=memfd,prealloc=on \\
@@ -39,6 +50,12 @@ struct RunCommand: ParsableCommand {
 
             FURTHER KEYS of --disk:
             \(diskKeys)
+
+            FURTHER KEYS of --net:
+            \(networkKeys)
+
+            FURTHER KEYS of --fs:
+            \(fileSystemKeys)
 
             BACKENDS: what memory is made of, as keys of --virtio-mem and of --memory:
             \(backendKeys)
@@ -79,11 +96,20 @@ struct RunCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Where the serial port leads: stdio, pty, null, file:PATH or unix:PATH. (default: stdio, or with --detach \
-            a socket for 'swiftlet console')
+            Where the serial port leads: stdio, pty, null, file:PATH or unix:PATH. (default: stdio, with --detach a \
+            socket for 'swiftlet console', with --console stdio null)
             """, valueName: "channel"),
         completion: .list(["stdio", "pty", "null", "file:", "unix:"]))
     var serial: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Gives the guest a virtio console, hvc0, and says where it leads, as --serial does. Linux writes its \
+            messages there with --cmdline console=hvc0. (default: none)
+            """, valueName: "channel"),
+        completion: .list(["stdio", "pty", "null", "file:", "unix:"]))
+    var console: String?
 
     @Option(
         help: ArgumentHelp("Where the monitor listens: stdio, unix:PATH or none.", valueName: "channel"),
@@ -126,8 +152,24 @@ struct RunCommand: ParsableCommand {
         ("queue-size=N", "descriptors of each, a power of two from 4 to 1024 (default: 256)"),
     ])
 
+    private static let networkKeys = list([
+        ("fd=N", "instead of tap: its open descriptor, or with several queues theirs, as in 3:4"),
+        ("queues=N", "pairs of queues, 1 to 16, of a tap made with multi_queue (default: 1)"),
+        ("mtu=N", "the largest packet that the guest sends, 68 to 65535 (default: what the guest likes)"),
+        ("offload=on|off", "host and guest leave checksums and segments to each other (default: on)"),
+        ("vhost=on|off", "the host's kernel serves the queues by itself (default: off)"),
+    ])
+
+    private static let fileSystemKeys = list([
+        ("queues=N", "queues for requests, 1 to 16, of which virtiofsd has 1 (default: 1)"),
+        ("queue-size=N", "descriptors of each, a power of two from 4 to 1024 (default: 1024)"),
+    ])
+
     private static let backendKeys = list([
-        ("backend=anonymous|memfd|hugetlbfs|file", "where it comes from (default: anonymous)"),
+        (
+            "backend=anonymous|memfd|hugetlbfs|file",
+            "where it comes from (default: anonymous; with --fs or --share, memfd)"
+        ),
         ("share=on|off", "whether others that have the file see it (default: on, but for anonymous)"),
         ("hugepages=2M|1G", "pages of backend=hugetlbfs (default: 2M)"),
         ("thp=on|off", "transparent huge pages (default: on, but for hugetlbfs)"),
@@ -150,14 +192,17 @@ struct RunCommand: ParsableCommand {
     }
 
     private func start() throws {
-        let machine = try machine.machine()
         let directory = self.machine.name.map { RunDirectory(name: $0) }
-        let serialOption = try serialOption(directory)
+        var machine = Self.reachable(try machine.machine(), directory)
+        let consoleOption = try console.map { try ChannelOption(option: "--console", optionText: $0) }
+        machine.hasConsole = consoleOption != nil
+        let serialOption = try serialOption(directory, console: consoleOption)
         let monitorOption = try MonitorOption(optionText: monitor)
         let qmpOptions = try qmp.map { try SocketPath(qmpOptionText: $0) }
         let endWith = try self.endWith.map { try Self.pipe(optionText: $0) }
         try log.check()
-        try checkDetaching(serial: serialOption, monitor: monitorOption)
+        try checkDetaching(serial: serialOption, console: consoleOption, monitor: monitorOption)
+        try consoleOption.map { try ChannelOption.check(serial: serialOption, console: $0) }
         try machine.validated(physicalAddressBits: HostProcessor.host.physicalAddressBits ?? 52)
         machine.warnings.forEach { complain("warning: \($0)") }
 
@@ -169,28 +214,37 @@ struct RunCommand: ParsableCommand {
         deferTermination()
         let memory = try MemoryFiles(opening: machine)
         let disks = try DiskFiles(opening: memory.machine)
-        let serial = try SerialEnd(opening: serialOption, apartFrom: files.sources)
+        let network = try NetworkFiles(opening: disks.machine)
+        var fileSystems = try FileSystemEnds(connecting: network.machine)
+        let serial = try ChannelEnd(opening: serialOption, of: "serial", apartFrom: files.sources)
+        let console = try consoleOption.flatMap { try ChannelEnd(opening: $0, of: "console", apartFrom: files.sources) }
         let logFile = try log.openFile(apartFrom: files.sources)
         let places = try RunPlaces(
             in: directory, configuration: machineFile(files.sources).json.text, serial: serialOption,
-            monitor: monitorOption, qmp: qmpOptions)
+            console: consoleOption, monitor: monitorOption, qmp: qmpOptions, vsock: machine.vsock)
         let logs = try places.removedUnless {
             try log.destinations(file: logFile, runLog: places.log, isDetached: detach)
         }
 
+        try places.removedUnless {
+            try fileSystems.startServers()
+        }
+
         let request = LaunchRequest(
-            machine: disks.machine, kernel: files.kernel, initialRAMDisk: files.initialRAMDisk,
-            serial: serial?.channel ?? places.serialChannel, monitor: places.monitor,
+            machine: places.opened(fileSystems.machine), kernel: files.kernel, initialRAMDisk: files.initialRAMDisk,
+            serial: serial?.channel ?? places.serialChannel, console: console?.channel ?? places.consoleChannel,
+            monitor: places.monitor,
             qmp: places.qmp.map(\.listener), runDirectory: places.runDirectory, logs: logs,
             endWith: endWith?.rawValue)
         if let problem = KVMDevice.warning(on: HostProcessor.host) {
             complain("warning: \(problem)")
         }
         let descriptors =
-            files.descriptors + memory.descriptors + disks.descriptors + (serial?.descriptors ?? [])
-            + places.descriptors
+            files.descriptors + memory.descriptors + disks.descriptors + network.descriptors
+            + fileSystems.descriptors + (serial?.descriptors ?? []) + (console?.descriptors ?? []) + places.descriptors
             + [logFile, endWith].compactMap { $0 }
         guard detach, let directory, let runLog = places.log else {
+            fileSystems.disownServers()
             let error = vmm.become(request, keeping: descriptors)
             places.remove()
             throw error
@@ -200,20 +254,37 @@ struct RunCommand: ParsableCommand {
         print("\(directory.name) runs, as process \(process)")
     }
 
-    private func serialOption(_ directory: RunDirectory?) throws -> SerialOption {
-        if let serial { return try SerialOption(optionText: serial) }
-        guard detach, let directory else { return .stdio }
-        return .unix(path: directory.consoleSocket.string)
+    /// The machine with a vsock in its run directory, by which 'swiftlet exec' finds its agent, unless it has one.
+    private static func reachable(_ machine: MachineConfiguration, _ directory: RunDirectory?) -> MachineConfiguration {
+        // Where the path is too long for it, the machine is still worth having.
+        guard machine.vsock == nil, let path = directory?.vsockSocket.string, (try? Vsock.check(path: path)) != nil
+        else {
+            return machine
+        }
+        var machine = machine
+        machine.vsock = Vsock(cid: agentCID, path: path)
+        return machine
+    }
+
+    /// Only the guest itself sees it: other machines may have the same.
+    private static let agentCID: UInt32 = 3
+
+    private func serialOption(_ directory: RunDirectory?, console: ChannelOption?) throws -> ChannelOption {
+        if let serial { return try ChannelOption(option: "--serial", optionText: serial) }
+        return .serial(console: console, socket: detach ? directory?.consoleSocket.string : nil)
     }
 
     /// - Throws: `ConfigurationError` for what a machine in the background can't have.
-    private func checkDetaching(serial: SerialOption, monitor: MonitorOption) throws {
+    private func checkDetaching(serial: ChannelOption, console: ChannelOption?, monitor: MonitorOption) throws {
         guard detach else { return }
         guard machine.name != nil else {
             throw ConfigurationError("--detach", "give the machine a name, by which it is found: --name NAME")
         }
         guard serial != .stdio else {
             throw ConfigurationError("--serial stdio", "a machine in the background has no terminal (--detach)")
+        }
+        guard console != .stdio else {
+            throw ConfigurationError("--console stdio", "a machine in the background has no terminal (--detach)")
         }
         guard monitor != .stdio else {
             throw ConfigurationError("--monitor stdio", "a machine in the background has no terminal (--detach)")

@@ -7,29 +7,34 @@ import SystemPackage
 struct RunPlaces {
     private(set) var monitor: LaunchRequest.Monitor
     private(set) var qmp: [ListeningSocket] = []
-    /// Where the serial port can be reached, if by a socket.
-    private(set) var serial: ListeningSocket?
+    /// Where the serial port and the virtio console can be reached, if by sockets.
+    private var serial: ListeningSocket?
+    private var console: ListeningSocket?
     /// With the file that holds it.
     private(set) var runDirectory: LaunchRequest.Place?
     /// The log in the run directory.
     private(set) var log: FileDescriptor?
     private var monitorSocket: ListeningSocket?
+    /// Where programs connect to the guest.
+    private var vsock: ListeningSocket?
 
     /// Makes all of them, or leaves none behind.
     ///
     /// - Parameters:
     ///   - directory: nil for a machine that has no name.
     ///   - configuration: what the run directory shall hold of it.
+    ///   - consoleOption: nil for a machine without a virtio console.
     /// - Throws: `Refusal` for what can't be made.
     init(
-        in directory: RunDirectory?, configuration: [UInt8], serial option: SerialOption,
-        monitor monitorOption: MonitorOption,
-        qmp paths: [SocketPath]
+        in directory: RunDirectory?, configuration: [UInt8], serial serialOption: ChannelOption,
+        console consoleOption: ChannelOption?, monitor monitorOption: MonitorOption,
+        qmp paths: [SocketPath], vsock: Vsock? = nil
     ) throws {
         monitor = .none
         do {
             if let directory { try claim(directory, configuration) }
-            if case .unix(let path) = option { serial = try ListeningSocket(at: path, option: "--serial") }
+            if case .unix(let path) = serialOption { serial = try ListeningSocket(at: path, option: "--serial") }
+            if case .unix(let path) = consoleOption { console = try ListeningSocket(at: path, option: "--console") }
             switch monitorOption {
             case .none: break
             case .stdio: monitor = .stdio
@@ -37,6 +42,7 @@ struct RunPlaces {
                 let socket = try ListeningSocket(at: path, option: "--monitor")
                 (monitor, monitorSocket) = (.listener(socket.listener), socket)
             }
+            if let vsock { try open(vsock) }
             for path in paths {
                 qmp.append(try ListeningSocket(at: path.path, option: "--qmp"))
             }
@@ -44,6 +50,13 @@ struct RunPlaces {
             remove()
             throw error
         }
+    }
+
+    private mutating func open(_ option: Vsock) throws {
+        let socket = try ListeningSocket(at: option.path, option: "--vsock", word: "socket=", replacesLeftover: true)
+        vsock = socket
+        // The ports' paths are from the root, too.
+        try Vsock.check(path: socket.listener.path)
     }
 
     private mutating func claim(_ directory: RunDirectory, _ configuration: [UInt8]) throws {
@@ -76,10 +89,23 @@ struct RunPlaces {
             opening: path, .writeOnly, options: options.union([.create, .truncate]), permissions: .ownerReadWrite)
     }
 
-    private var sockets: [ListeningSocket] { qmp + [monitorSocket, serial].compactMap(\.self) }
+    private var sockets: [ListeningSocket] { qmp + [monitorSocket, serial, console, vsock].compactMap(\.self) }
 
     /// Where the serial port leads that has no end of its own.
-    var serialChannel: LaunchRequest.Serial { serial.map { .listener($0.listener) } ?? .null }
+    var serialChannel: LaunchRequest.Channel { serial.map { .listener($0.listener) } ?? .null }
+
+    /// Where the virtio console leads that has no end of its own.
+    var consoleChannel: LaunchRequest.Channel { console.map { .listener($0.listener) } ?? .null }
+
+    /// The machine with the descriptors of its own sockets.
+    func opened(_ machine: MachineConfiguration) -> MachineConfiguration {
+        var machine = machine
+        if let listener = vsock?.listener {
+            machine.vsock?.path = listener.path
+            machine.vsock?.descriptor = listener.descriptor
+        }
+        return machine
+    }
 
     /// What goes along to the process that holds the guest.
     var descriptors: [FileDescriptor] {

@@ -15,13 +15,24 @@ struct RunningMachine {
     /// - Throws: `Refusal` where no such machine runs, or it does not answer.
     init(_ name: String) throws {
         let directory = RunDirectory(name: name)
-        guard let process = directory.process else {
-            let others = RunDirectory.all().map(\.name)
-            throw Refusal(
-                "no machine called '\(name)' runs; "
-                    + (others.isEmpty ? "none does that has a name" : "there are: \(others.joined(separator: ", "))"))
-        }
+        guard let process = directory.process else { throw Self.absence(name) }
         try self.init(directory, process: process)
+    }
+
+    /// The directory of a machine that runs.
+    ///
+    /// - Throws: `Refusal` where none does that has this name.
+    static func directory(_ name: String) throws -> RunDirectory {
+        let directory = RunDirectory(name: name)
+        guard directory.process != nil else { throw absence(name) }
+        return directory
+    }
+
+    private static func absence(_ name: String) -> Refusal {
+        let others = RunDirectory.all().map(\.name)
+        return Refusal(
+            "no machine called '\(name)' runs; "
+                + (others.isEmpty ? "none does that has a name" : "there are: \(others.joined(separator: ", "))"))
     }
 
     /// - Throws: `Refusal` where it does not answer.

@@ -25,8 +25,9 @@ struct Swiftlet: ParsableCommand {
         subcommands: [
             RunCommand.self, ListCommand.self, InfoCommand.self, TopCommand.self, ConfigCommand.self,
             MetricsCommand.self, ResizeCommand.self, MonitorCommand.self, ConsoleCommand.self, EventsCommand.self,
-            PauseCommand.self, ResumeCommand.self, ResetCommand.self, StopCommand.self, KillCommand.self,
-            VMMCommand.self, DoctorCommand.self,
+            ExecCommand.self,
+            CopyCommand.self, PauseCommand.self, ResumeCommand.self, ResetCommand.self, StopCommand.self,
+            KillCommand.self, VMMCommand.self, DoctorCommand.self,
         ])
 
     /// Exit statuses, as users meet them.
@@ -50,6 +51,9 @@ struct Swiftlet: ParsableCommand {
         {
             return command
         }
+        if arguments.first == ExecCommand.configuration.commandName {
+            return try parseAsRoot(arguments.prefix(1) + ExecArguments.separated(Array(arguments.dropFirst())))
+        }
         return try parseAsRoot(arguments)
     }
 
@@ -66,10 +70,13 @@ struct Swiftlet: ParsableCommand {
             fail("\(error)", status: Status.refused)
         } catch let error as SystemCallError {
             fail("\(error)", status: Status.refused)
+        } catch let status as ExitCode {
+            // One that a command chose, whatever it is.
+            exit(withError: status)
         } catch {
             let code = exitCode(for: error)
             guard code == .validationFailure else {
-                // Help, completion scripts, and statuses that a command chose.
+                // Help and completion scripts.
                 exit(withError: error)
             }
             // What swift-argument-parser says begins with a capital, and may have further lines of advice.
@@ -100,8 +107,16 @@ struct Swiftlet: ParsableCommand {
 
     private static func fail(_ message: String, status: CInt) -> Never {
         complain(message)
+        // The other statuses are the command's in the guest.
+        let isExec = CommandLine.arguments.dropFirst().first == ExecCommand.configuration.commandName
+        let status = isExec ? ExecCommand.Status.refused : status
         Self.exit(withError: ExitCode(status))
     }
+}
+
+/// Text of others, such as a guest's, without characters that a terminal obeys.
+func withoutControls(_ text: String) -> String {
+    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
 }
 
 /// Tells the user something on standard error.

@@ -80,6 +80,20 @@ import Testing
             "--virtio-mem id=vm0,size=-1G: size -1G is negative, which a size can't be: the least is 0"
         ),
         (["--serial", "tty"], "--serial tty: not one of stdio, pty, null, file:PATH and unix:PATH"),
+        (["--balloon", "size=1G"], "--balloon size=1G: not less than the boot memory of 512M"),
+        (["--console", "tty"], "--console tty: not one of stdio, pty, null, file:PATH and unix:PATH"),
+        (
+            ["--serial", "stdio", "--console", "stdio"],
+            "--console stdio: the serial port has standard input and output; give --serial null, or leave it out"
+        ),
+        (
+            ["--serial", "file:log", "--console", "file:log"],
+            "--console file:log: the serial port leads to this file; give another one"
+        ),
+        (
+            ["--detach", "--name", "a", "--console", "stdio"],
+            "--console stdio: a machine in the background has no terminal (--detach)"
+        ),
         (["--monitor", "tcp:1"], "--monitor tcp:1: not one of stdio, unix:PATH and none"),
         (["--log-level", "loud"], "--log-level loud: not one of debug, info, warning and error"),
         (["--log-format", "plain"], "--log-format plain: not one of text and json"),

@@ -48,7 +48,8 @@ import Testing
         let text = limits(lines).joined(separator: "\n")
         for name in [
             "  memory: ", "memory cgroup", "huge pages of 2M: ", "huge pages of 1G: ", "vm.max_map_count ",
-            "vm.overcommit_memory ", "transparent huge pages: ", "NUMA: ",
+            "vm.overcommit_memory ", "transparent huge pages: ", "NUMA: ", "/dev/net/tun ",
+            "/dev/vhost-net ",
         ] {
             #expect(text.contains(name), "\(name)")
         }

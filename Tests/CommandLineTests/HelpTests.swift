@@ -34,7 +34,8 @@ import Testing
         let help = try installation.swiftlet("run", "--help").output
         for option in [
             "kernel", "initrd", "cmdline", "no-default-cmdline", "verbose-boot", "name", "cpus", "memory", "numa",
-            "virtio-mem", "serial", "monitor", "qmp", "end-with", "on-reboot", "resize-stall",
+            "virtio-mem", "vsock", "balloon", "serial", "console", "monitor", "qmp", "end-with", "on-reboot",
+            "resize-stall",
         ] {
             #expect(help.contains("\n  --\(option) "))
         }

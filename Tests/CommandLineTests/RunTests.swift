@@ -39,6 +39,10 @@ struct RunTests {
             MemoryDevice(id: "vm1", size: .gibibytes(1)),
         ]
         machine.commandLine += " -x  y\nz"
+        // A machine that has a name has a directory, and sockets there: one leads to its guest's agent.
+        let directory = installation.directory + "/run/swiftlet/a, b=c"
+        let vsock = try #require(request.machine.vsock?.descriptor)
+        machine.vsock = Vsock(cid: 3, path: directory + "/vsock", descriptor: vsock)
         #expect(request.machine == machine)
         #expect(request.kernel.layout.entry == 0x100_0000)
         #expect(request.initialRAMDisk?.size == 5000)
@@ -50,14 +54,13 @@ struct RunTests {
         }
         // What was opened, and nothing else, goes along.
         let descriptors = outcome.descriptors
-        #expect(descriptors.count == 7)
+        #expect(descriptors.count == 8)
+        #expect(descriptors["\(vsock)"]?.hasPrefix("socket:") == true)
         #expect(descriptors["\(request.kernel.descriptor)"] == kernel)
         #expect(descriptors["\(request.initialRAMDisk?.descriptor ?? -1)"] == initrd)
         #expect(descriptors["\(serial)"] == installation.directory + "/console.log")
         #expect(descriptors["\(listener.descriptor)"]?.hasPrefix("socket:") == true)
         #expect(FileManager.default.fileExists(atPath: installation.directory + "/mon.sock"))
-        // A machine that has a name has a directory, and a socket there.
-        let directory = installation.directory + "/run/swiftlet/a, b=c"
         #expect(request.runDirectory?.path == directory)
         #expect(descriptors["\(request.runDirectory?.descriptor ?? -1)"] == directory + "/pid")
         #expect(request.qmp.map(\.path) == [directory + "/qmp"])
@@ -211,6 +214,34 @@ struct RunTests {
         #expect(outcome.descriptors.count == 2)
     }
 
+    @Test func aConsoleIsOpenedAsASerialPortIs() throws {
+        let kernel = try installation.makeKernel()
+        let alone = try #require(try installation.swiftlet("run", "--kernel", kernel, "--console", "stdio").request)
+        #expect(alone.machine.hasConsole && alone.console == .stdio && alone.serial == .null)
+        let outcome = try installation.swiftlet("run", "--kernel", kernel, "--console", "pty")
+        let request = try #require(outcome.request)
+        guard case .descriptor(let number, let name) = request.console else {
+            Issue.record("\(request.console)")
+            return
+        }
+        #expect(request.serial == .stdio)
+        #expect(outcome.errors == "console: \(name)\n")
+        #expect(outcome.descriptors["\(number)"]?.hasSuffix("/ptmx") == true)
+        let both = try installation.swiftlet(
+            "run", "--kernel", kernel, "--console", "unix:hvc0", "--serial", "unix:ttyS0")
+        guard case .listener(let console) = both.request?.console, case .listener(let serial) = both.request?.serial
+        else {
+            Issue.record("\(both.errors)")
+            return
+        }
+        #expect(console.path == installation.directory + "/hvc0")
+        #expect(serial.path == installation.directory + "/ttyS0")
+        let twice = try installation.swiftlet("run", "--kernel", kernel, "--console", "unix:a", "--monitor", "unix:a")
+        #expect(twice.status == 1)
+        #expect(twice.errors.hasPrefix("swiftlet: --monitor unix:a: "))
+        #expect(!FileManager.default.fileExists(atPath: installation.directory + "/a"))
+    }
+
     /// It is the VMM that begins the log anew, when nothing can be refused any more.
     @Test func aLogFileKeepsWhatItHoldsUntilTheGuestStarts() throws {
         let kernel = try installation.makeKernel()
@@ -290,6 +321,40 @@ struct RunTests {
         #expect(file.errors == "swiftlet: --monitor unix:vmlinux: the path exists already, and is no socket\n")
         let nowhere = try installation.swiftlet("run", "--kernel", kernel, "--monitor", "unix:no/dir")
         #expect(nowhere.errors == "swiftlet: --monitor unix:no/dir: cannot be made: No such file or directory\n")
+    }
+
+    @Test func programsHaveASocketToTheGuest() throws {
+        let kernel = try installation.makeKernel()
+        func attempt(_ path: String) throws -> TestInstallation.Outcome {
+            try installation.swiftlet("run", "--kernel", kernel, "--vsock", "cid=3,socket=\(path)")
+        }
+        let outcome = try attempt("vm.vsock")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let request = try #require(outcome.request)
+        let vsock = try #require(request.machine.vsock)
+        #expect(vsock.cid == 3 && vsock.path == installation.directory + "/vm.vsock")
+        #expect(outcome.descriptors["\(vsock.descriptor ?? -1)"]?.hasPrefix("socket:") == true)
+        // A machine's file has it, too.
+        let named = try installation.swiftlet(
+            "run", "--kernel", kernel, "--name", "v", "--vsock", "cid=4,socket=named.vsock")
+        #expect(named.status == 0, "\(named.errors)")
+        let file = installation.directory + "/run/swiftlet/v/config.json"
+        let text = String(decoding: FileManager.default.contents(atPath: file) ?? Data(), as: UTF8.self)
+        #expect(text.contains("{\"cid\": \"4\", \"socket\": \"\(installation.directory)/named.vsock\"}"), "\(text)")
+        // What the stand-in leaves behind, as a killed process would, makes way.
+        #expect(try attempt("vm.vsock").status == 0)
+        try FileManager.default.removeItem(atPath: installation.directory + "/vm.vsock")
+        let listener = try Listener(path: installation.directory + "/vm.vsock")
+        let option = "swiftlet: --vsock socket="
+        #expect(
+            try attempt("vm.vsock").errors == option + "vm.vsock: a process listens there already; give another path\n")
+        withExtendedLifetime(listener) {}
+        #expect(try attempt("vmlinux").errors == option + "vmlinux: the path exists already, and is no socket\n")
+        #expect(try attempt("no/dir").errors == option + "no/dir: cannot be made: No such file or directory\n")
+        // From the root the path is longer.
+        let long = String(repeating: "x", count: 96)
+        #expect(try attempt(long).status == 64)
+        #expect(!FileManager.default.fileExists(atPath: installation.directory + "/" + long))
     }
 
     @Test func aLogFileThatCannotBeWrittenIsRefused() throws {

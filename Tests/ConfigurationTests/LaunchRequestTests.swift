@@ -17,6 +17,9 @@ import Testing
         request.machine.memoryDevices = [MemoryDevice(id: "vm0", size: 8 << 30, requestedSize: 128 << 20)]
         request.initialRAMDisk = LaunchRequest.InitialRAMDisk(descriptor: 6, size: 1_048_577)
         request.serial = .descriptor(7, name: "/dev/pts/3")
+        request.machine.balloon = Balloon(size: 64 << 20, deflatesOnOutOfMemory: true, reportsFreePages: true)
+        request.machine.hasConsole = true
+        request.console = .listener(.init(descriptor: 14, path: "/run/hvc0,a=b"))
         request.monitor = .listener(.init(descriptor: 8, path: "/run/a b.sock"))
         request.qmp = [.init(descriptor: 9, path: "/run/qmp"), .init(descriptor: 10, path: "/run/c,d")]
         request.runDirectory = .init(descriptor: 11, path: "/run/swiftlet/a b")
@@ -27,8 +30,10 @@ import Testing
                 "--name", "swiftlet", "--cpus", "1,sockets=1,cores=1,threads=1", "--memory", "512M",
                 "--on-reboot", "reset", "--numa", "node=0,cpus=0,memory=512M",
                 "--virtio-mem", "id=vm0,size=8G,node=0,requested-size=128M,block-size=2M",
+                "--balloon", "size=64M,deflate-on-oom=on,free-page-reporting=on",
                 "--kernel", "fd=5,entry=0x1000000,segment=0x200000:0x1000:0x1000000:0x2000",
                 "--initrd", "fd=6,size=1048577", "--serial", "fd=7,name=/dev/pts/3",
+                "--console", "fd=14,path=/run/hvc0,a=b",
                 "--monitor", "fd=8,path=/run/a b.sock",
                 "--qmp", "fd=9,path=/run/qmp", "--qmp", "fd=10,path=/run/c,d",
                 "--run-directory", "fd=11,path=/run/swiftlet/a b", "--log", "fd=2,level=warning,format=plain", "--log",
@@ -60,6 +65,7 @@ import Testing
         let request = try LaunchRequest(arguments: ["--kernel", "fd=3,entry=0x0"])
         #expect(request.machine == MachineConfiguration())
         #expect(request.serial == .stdio && request.monitor == .none && request.initialRAMDisk == nil)
+        #expect(request.console == .null && !request.machine.hasConsole)
     }
 
     @Test(arguments: [
@@ -77,6 +83,10 @@ import Testing
         (
             ["--kernel", "fd=3,entry=0x0", "--serial", "pty"],
             "--serial pty: \"pty\" is not of the form key=value; the keys are fd, name"
+        ),
+        (
+            ["--kernel", "fd=3,entry=0x0", "--console", "pty"],
+            "--console pty: \"pty\" is not of the form key=value; the keys are fd, name"
         ),
         (
             ["--kernel", "fd=3,entry=0x0", "--monitor", "fd=3"],
@@ -151,6 +161,15 @@ import Testing
             policy: nodes.isEmpty ? .bind : MemoryBackend.Policy.allCases.randomElement(using: &random) ?? .bind)
     }
 
+    private static func channel(
+        _ descriptor: Int32, using random: inout some RandomNumberGenerator
+    ) -> LaunchRequest.Channel {
+        [
+            .stdio, .null, .descriptor(descriptor, name: text(using: &random)),
+            .listener(.init(descriptor: descriptor, path: text(using: &random))),
+        ].randomElement(using: &random) ?? .null
+    }
+
     private static func request(using random: inout some RandomNumberGenerator) -> LaunchRequest {
         var machine = MachineConfiguration(
             name: text(using: &random),
@@ -191,14 +210,20 @@ import Testing
             machine: machine,
             kernel: .init(
                 descriptor: descriptors[0], layout: KernelLayout(entry: number(using: &random), segments: segments)),
-            serial: [
-                .stdio, .null, .descriptor(descriptors[1], name: text(using: &random)),
-                .listener(.init(descriptor: descriptors[1], path: text(using: &random))),
-            ].randomElement(using: &random) ?? .null,
+            serial: channel(descriptors[1], using: &random),
             monitor: [.none, .stdio, .listener(.init(descriptor: descriptors[2], path: text(using: &random)))]
                 .randomElement(using: &random) ?? .none)
         request.qmp = (0..<Int.random(in: 0...2, using: &random)).map { _ in
             .init(descriptor: Int32.random(in: 0...(.max), using: &random), path: text(using: &random))
+        }
+        if Bool.random(using: &random) {
+            request.machine.balloon = Balloon(
+                size: number(using: &random), deflatesOnOutOfMemory: .random(using: &random),
+                reportsFreePages: .random(using: &random))
+        }
+        if Bool.random(using: &random) {
+            request.machine.hasConsole = true
+            request.console = channel(.random(in: 0...(.max), using: &random), using: &random)
         }
         if Bool.random(using: &random) {
             request.logs = (0..<Int.random(in: 1...3, using: &random)).map { _ in

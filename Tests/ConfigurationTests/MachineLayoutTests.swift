@@ -89,6 +89,8 @@ import Testing
         let disks = [Disk(id: "root", path: "root.img"), Disk(id: "data", path: "data.img")]
         let others = try MachineConfiguration(hasEntropy: false, disks: disks).validated()
         #expect(others.virtioWindows.map(\.address) == [0xd000_0000, 0xd000_1000])
+        #expect(try MachineConfiguration(hasEntropy: false, hasConsole: true).validated().virtioWindows.count == 1)
+        #expect(try MachineConfiguration(balloon: Balloon()).validated().virtioWindows.count == 2)
     }
 
     @Test func nothingOverlaps() throws {

@@ -207,13 +207,56 @@ import Testing
         #expect(mistake { _ = try BootMemory(optionText: text) } == message)
     }
 
+    // MARK: --balloon
+
+    @Test func readsABalloon() throws {
+        #expect(try Balloon(optionText: "size=0") == Balloon())
+        #expect(
+            try Balloon(optionText: "free-page-reporting=on,size=1G,deflate-on-oom=on")
+                == Balloon(size: 1 << 30, deflatesOnOutOfMemory: true, reportsFreePages: true))
+        #expect(try Balloon(optionText: "free-page-reporting=on") == Balloon(reportsFreePages: true))
+        #expect(Balloon().optionText == "size=0")
+    }
+
+    @Test(arguments: [
+        ("", "--balloon: empty; the keys are size, deflate-on-oom, free-page-reporting"),
+        (
+            "256M",
+            "--balloon 256M: \"256M\" is not of the form key=value; the keys are size, deflate-on-oom, free-page-reporting"
+        ),
+        ("size=lots", "--balloon size=lots: size \"lots\" is not a size: give bytes, or a number with K, M, G or T"),
+        ("deflate-on-oom=yes", "--balloon deflate-on-oom=yes: deflate-on-oom \"yes\" is neither on nor off"),
+        (
+            "size=1,size=2",
+            "--balloon size=1,size=2: \"size\" is given twice; the keys are size, deflate-on-oom, free-page-reporting"
+        ),
+    ])
+    func mistakesOfABalloon(text: String, message: String) {
+        #expect(mistake { _ = try Balloon(optionText: text) } == message)
+    }
+
+    @Test func aBalloonIsSmallerThanTheMemory() throws {
+        func problem(_ size: UInt64) -> String? {
+            mistake { try MachineConfiguration(memory: 512 << 20, balloon: Balloon(size: size)).validated() }
+        }
+        #expect(problem(511 << 20) == nil)
+        #expect(problem(512 << 20) == "--balloon size=512M: not less than the boot memory of 512M")
+        #expect(problem(4097) == "--balloon size=4097: not a multiple of 4K")
+        var populated = MachineConfiguration(balloon: Balloon())
+        populated.memoryBackend.prealloc = true
+        #expect(
+            populated.warnings == ["--balloon: all memory has prealloc=on, so that none of it goes back to the host"])
+        populated.memoryDevices = [MemoryDevice(id: "vm0", size: 1 << 30)]
+        #expect(populated.warnings == [])
+    }
+
     // MARK: --serial and --monitor
 
     @Test func readsSerialAndMonitor() throws {
-        #expect(try SerialOption(optionText: "stdio") == .stdio)
-        #expect(try SerialOption(optionText: "pty") == .pty)
-        #expect(try SerialOption(optionText: "null") == .null)
-        #expect(try SerialOption(optionText: "file:/a b,c") == .file(path: "/a b,c"))
+        #expect(try ChannelOption(option: "--serial", optionText: "stdio") == .stdio)
+        #expect(try ChannelOption(option: "--serial", optionText: "pty") == .pty)
+        #expect(try ChannelOption(option: "--serial", optionText: "null") == .null)
+        #expect(try ChannelOption(option: "--serial", optionText: "file:/a b,c") == .file(path: "/a b,c"))
         #expect(try MonitorOption(optionText: "stdio") == .stdio)
         #expect(try MonitorOption(optionText: "none") == .none)
         #expect(try MonitorOption(optionText: "unix:mon.sock") == .unix(path: "mon.sock"))
@@ -221,9 +264,41 @@ import Testing
     }
 
     @Test(arguments: ["", "tty", "file", "file:", "STDIO"])
-    func serialMistakes(text: String) {
-        let message = mistake { _ = try SerialOption(optionText: text) }
+    func channelMistakes(text: String) {
+        let message = mistake { _ = try ChannelOption(option: "--serial", optionText: text) }
         #expect(message == "--serial \(text): not one of stdio, pty, null, file:PATH and unix:PATH")
+    }
+
+    @Test func aConsoleIsReadAsASerialPortIs() throws {
+        #expect(try ChannelOption(option: "--console", optionText: "unix:/run/x") == .unix(path: "/run/x"))
+        #expect(
+            mistake { _ = try ChannelOption(option: "--console", optionText: "tty") }
+                == "--console tty: not one of stdio, pty, null, file:PATH and unix:PATH")
+        #expect(
+            mistake { _ = try ChannelOption(option: "--console", optionText: "unix:") }
+                == "--console unix:: no path behind unix:")
+    }
+
+    @Test func theSerialPortMakesRoomForAConsoleOnStandardInput() {
+        #expect(ChannelOption.serial(console: nil, socket: nil) == .stdio)
+        #expect(ChannelOption.serial(console: .pty, socket: nil) == .stdio)
+        #expect(ChannelOption.serial(console: .stdio, socket: nil) == .null)
+        #expect(ChannelOption.serial(console: .pty, socket: "/run/console") == .unix(path: "/run/console"))
+    }
+
+    @Test(
+        arguments: [
+            (
+                .stdio,
+                "--console stdio: the serial port has standard input and output; give --serial null, or leave it out"
+            ),
+            (.file(path: "log"), "--console file:log: the serial port leads to this file; give another one"),
+            (.unix(path: "a"), "--console unix:a: the serial port has this socket; give another path"),
+            (.pty, nil), (.null, nil),
+        ] as [(ChannelOption, String?)])
+    func oneEndIsNotForTwo(_ option: ChannelOption, _ message: String?) {
+        #expect(mistake { try ChannelOption.check(serial: option, console: option) } == message)
+        #expect(mistake { try ChannelOption.check(serial: .file(path: "other"), console: option) } == nil)
     }
 
     @Test(arguments: ["", "tcp:1", "unix"])

@@ -14,6 +14,7 @@ final class FakeMachine: MachineControl {
         var slots: [MemorySlotStatus] = []
         var details: [MemoryDeviceDetails] = []
         var metrics = MachineMetrics()
+        var balloon: BalloonStatus? = BalloonStatus(target: 1 << 30, size: 512 << 20, memory: 4 << 30)
     }
 
     private let held = Mutex(State())
@@ -46,6 +47,20 @@ final class FakeMachine: MachineControl {
     func metrics() throws(MachineError) -> MachineMetrics {
         try note("metrics")
         return held.withLock { $0.metrics }
+    }
+
+    func balloon() throws(MachineError) -> BalloonStatus? {
+        try note("balloon")
+        return held.withLock { $0.balloon }
+    }
+
+    func setBalloon(remaining size: UInt64) throws(MachineError) {
+        try note("setBalloon \(size)")
+        if held.withLock({ $0.balloon == nil }) { throw .noBalloon }
+    }
+
+    func removeBalloon() {
+        held.withLock { $0.balloon = nil }
     }
 
     func set(_ state: MachineState) {

@@ -238,10 +238,19 @@ import VirtioMem
         arguments: [
             ("stop", "pause"), ("s", "pause"), ("cont", "resume"), ("c", "resume"), ("system_reset", "reset"),
             ("system_powerdown", "pressPowerButton"), ("  stop \t", "pause"),
+            ("balloon 512", "setBalloon 536870912"), ("balloon 3G", "setBalloon 3221225472"),
         ])
     func commandsReachTheMachineAndSayNothing(line: String, call: String) {
         #expect(answer(line) == "")
         #expect(machine.takeCalls() == [call])
+    }
+
+    @Test func theBalloonIsToldAsQEMUTellsIt() {
+        #expect(answer("info balloon") == "balloon: actual=3584\n")
+        machine.removeBalloon()
+        let problem = "Error: the machine has no balloon; 'swiftlet run --balloon size=0' gives it one\n"
+        #expect(answer("info balloon") == problem)
+        #expect(answer("balloon 512") == problem)
     }
 
     @Test func quittingIsTheOwnersBusiness() {
@@ -256,7 +265,7 @@ import VirtioMem
     }
 
     @Test func mistakesAreAnswered() {
-        let subjects = "memory-devices, memory-slots, name, numa, status"
+        let subjects = "balloon, memory-devices, memory-slots, name, numa, status"
         for (line, text) in [
             ("frobnicate", "unknown command: 'frobnicate'; type 'help' for a list"),
             ("INFO status", "unknown command: 'INFO'; type 'help' for a list"),
@@ -266,6 +275,9 @@ import VirtioMem
             ("qom-get vm0 size 3", "qom-get takes 2 words: qom-get ID PROPERTY"),
             ("qom-set vm0 size", "qom-set takes 3 words: qom-set ID PROPERTY VALUE"),
             ("qom-set", "qom-set takes 3 words: qom-set ID PROPERTY VALUE"),
+            ("balloon", "balloon takes 1 word: balloon SIZE"),
+            ("balloon all", "balloon: \"all\" is not a size: give bytes, or a number with K, M, G or T"),
+            ("balloon 0", "balloon: \"0\" is not a size: give bytes, or a number with K, M, G or T"),
             ("stop now", "stop takes nothing behind it"), ("quit now", "quit takes nothing behind it"),
         ] {
             #expect(answer(line) == text + "\n", "\(line)")
@@ -288,9 +300,10 @@ import VirtioMem
         let help = answer("help")
         #expect(help == answer("?"))
         let lines = help.split(separator: "\n")
-        #expect(lines.count == 14)
+        #expect(lines.count == 16)
         for command in [
-            "info memory-devices", "info memory-devices -v", "info memory-slots", "info name", "info numa",
+            "info balloon", "balloon SIZE", "info memory-devices", "info memory-devices -v", "info memory-slots",
+            "info name", "info numa",
             "info status", "qom-get ID PROPERTY", "qom-set ID requested-size SIZE", "stop", "cont", "system_reset",
             "system_powerdown", "quit", "help",
         ] {

@@ -39,6 +39,24 @@ import Testing
         #expect(names.contains(["name": "query-commands"]))
     }
 
+    @Test func theBalloon() {
+        #expect(returned("query-balloon") == ["actual": 3_758_096_384])
+        #expect(returned("balloon", ["value": 1_073_741_824]) == [:])
+        #expect(fixture.machine.takeCalls() == ["balloon", "setBalloon 1073741824"])
+        for size in [0, -1] as [JSONValue] {
+            #expect(error("balloon", ["value": size]) == ["GenericError", "Parameter 'value' expects a size"])
+        }
+        for size in ["1G", .integer(1 << 64)] as [JSONValue] {
+            #expect(
+                error("balloon", ["value": size])
+                    == ["GenericError", "Invalid parameter type for 'value', expected: integer"])
+        }
+        fixture.machine.removeBalloon()
+        let problem: [JSONValue?] = ["DeviceNotActive", "No balloon device has been activated"]
+        #expect(error("query-balloon") == problem)
+        #expect(error("balloon", ["value": 1]) == problem)
+    }
+
     @Test(arguments: [
         (MachineState.running, "running"), (.paused, "paused"), (.guestFailed, "internal-error"),
         (.violation, "guest-panicked"), (.memoryUnavailable, "io-error"),

@@ -32,6 +32,7 @@ import VirtioMem
     private static let arguments: [String: JSONValue] = [
         "qom-list": ["path": "/machine"], "qom-get": ["path": "vm0", "property": "size"],
         "qom-set": ["path": "vm0", "property": "requested-size", "value": 0],
+        "balloon": ["value": 1_048_576],
         "human-monitor-command": ["command-line": "info status", "cpu-index": 0],
     ]
 
@@ -84,7 +85,8 @@ import VirtioMem
 
     private static let events: [MachineEvent] = [
         .resumed, .paused, .powerButtonPressed, .reset(byGuest: true), .reset(byGuest: false),
-        .memoryDeviceSizeChanged(id: "vm0", size: 1 << 40), .ended(.powerOff), .ended(.reboot), .ended(.stopped),
+        .memoryDeviceSizeChanged(id: "vm0", size: 1 << 40), .ended(.powerOff),
+        .balloonChanged(BalloonStatus(target: 0, size: 1 << 20, memory: 1 << 40)), .ended(.reboot), .ended(.stopped),
         .ended(.failed("x")), violation(.read(1 << 32, size: 8)), violation(.write(1 << 32, size: 1)),
         violation(.execute(1 << 32)), violation(.unknown(slot: 1 << 32..<1 << 33)),
         .resizeStalled(id: "vm0", ResizeDiagnosis(of: situation)), .hostMemoryError(region: "ram", address: 4096),

@@ -23,8 +23,7 @@ import Testing
     }
 
     /// Two disks, one of them for reading, beside memory that is resized all the while.
-    @Test(arguments: [GuestKernel.debian12(), .debian13()]) func disksKeepWhatTheyAreGiven(_ kernel: GuestKernel) throws
-    {
+    @Test(arguments: GuestKernel.each) func disksKeepWhatTheyAreGiven(_ kernel: GuestKernel) throws {
         let directory = try TemporaryDirectory()
         let first = Self.pattern(24 * Self.megabyte, seed: 1)
         let second = Self.pattern(8 * Self.megabyte, seed: 2)

@@ -3,7 +3,6 @@ import Testing
 
 /// Guests whose root is a disk that GuestImages/build made.
 @Suite(.serialized, .needsKVMHost) struct RootDiskTests {
-    private static let kernels = [GuestKernel.debian12(), .debian13()]
     private static let root = "swiftlet.root=/dev/vda,ext4"
 
     /// Boots with a root disk, up to the shell that is started there.
@@ -19,7 +18,7 @@ import Testing
         }
     }
 
-    @Test(arguments: kernels) func whatIsWrittenIsThereAfterAReboot(_ kernel: GuestKernel) throws {
+    @Test(arguments: GuestKernel.each) func whatIsWrittenIsThereAfterAReboot(_ kernel: GuestKernel) throws {
         let directory = try TemporaryDirectory()
         let disk = directory.file("root.img")
         try kernel.copyRootDisk(to: disk)

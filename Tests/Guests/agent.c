@@ -15,7 +15,7 @@ enum operation {
     FIND,          // a: address, b: count of 8-byte words, c: value; how many words differ
     MAP,           // a: virtual, b: physical, c: bytes
     MAP_TABLE,     // a: virtual, b: level, c: table
-    START_DEVICE,  // a: number, b: features
+    START_DEVICE,  // a: number, b: features, c: queue
     RINGS,         // a: descriptors, b: available, c: used, 0 for its own; device 0; makes a chain available
     REQUEST,       // a: type | device << 16, b: address, c: blocks
     CHAIN,         // a: request's address, b: response's, 0 for its own; c: device
@@ -249,7 +249,10 @@ static void execute(void *argument) {
     case FIND: work->value = words(a, b, c, false); break;
     case MAP:
     case MAP_TABLE: privileged(do_map, command); break;
-    case START_DEVICE: work->value = device_start(&devices[a], (unsigned)a, (uint32_t)b); break;
+    case START_DEVICE:
+        devices[a].queue = (uint16_t)c;
+        work->value = device_start(&devices[a], (unsigned)a, (uint32_t)b);
+        break;
     case RINGS: rings(&devices[0], a, b, c); break;
     case REQUEST: work->value = (uint64_t)device_request(&devices[a >> 16], (uint16_t)a, b, (uint16_t)c); break;
     case CHAIN: work->value = chain(&devices[c], a, b); break;

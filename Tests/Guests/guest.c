@@ -280,7 +280,7 @@ bool device_start_with_rings(
     device_write(device, REGISTER_STATUS, 11);
     if (!(device_read(device, REGISTER_STATUS) & 8))
         return false;
-    device_write(device, REGISTER_QUEUE, 0);
+    device_write(device, REGISTER_QUEUE, device->queue);
     device_write(device, REGISTER_QUEUE_SIZE, QUEUE_SIZE);
     write_address(device, REGISTER_DESCRIPTORS, descriptors);
     write_address(device, REGISTER_AVAILABLE, available);
@@ -301,7 +301,7 @@ void device_submit(struct memory_device *device, uint16_t head) {
     device->made_available++;
     __asm__ volatile("" ::: "memory");
     *(volatile uint16_t *)&device->available.index = device->made_available;
-    device_write(device, REGISTER_NOTIFY, 0);
+    device_write(device, REGISTER_NOTIFY, device->queue);
 }
 
 bool device_wait(struct memory_device *device) {

@@ -115,6 +115,8 @@ struct memory_device {
     uint64_t spare[8];
     uint64_t registers;
     uint16_t made_available;
+    /// The queue that the rings are for; the device's other queues are left alone.
+    uint16_t queue;
 };
 
 enum {

@@ -41,10 +41,10 @@ final class GuestAgent {
     var machine: Machine { test.machine }
     private var read = 0
 
-    init(_ level: Level, configuration: MachineConfiguration) throws {
+    init(_ level: Level, configuration: MachineConfiguration, console: ConsoleEnd = ConsoleEnd(.null)) throws {
         test = try TestMachine(
             image: GuestCompiler.image(of: "agent", parameters: [Self.start, level.rawValue]),
-            configuration: configuration)
+            configuration: configuration, console: console)
     }
 
     /// Tells the guest to do something, and does not wait.

@@ -28,18 +28,20 @@ final class TestMachine {
     /// Whether KVM is the software one, which runs a guest's CPL 0 in its instruction emulator.
     static let isSoftware = access("/sys/module/kvm_pvm", F_OK) == 0
 
-    /// - Parameter channel: what the serial port is connected to instead of the test.
+    /// - Parameters:
+    ///   - channel: what the serial port is connected to instead of the test.
+    ///   - console: what the virtio console is connected to, if there is one.
     convenience init(
         _ program: GuestProgram, configuration: MachineConfiguration = TestMachine.configuration(),
-        channel: SerialChannel? = nil
+        channel: CharacterChannel? = nil, console: ConsoleEnd = ConsoleEnd(.null)
     ) throws {
-        try self.init(image: program.image, configuration: configuration, channel: channel)
+        try self.init(image: program.image, configuration: configuration, channel: channel, console: console)
     }
 
     /// The same, with what is loaded at `GuestProgram.address` and entered there.
     init(
         image: [UInt8], configuration: MachineConfiguration = TestMachine.configuration(),
-        channel: SerialChannel? = nil
+        channel: CharacterChannel? = nil, console: ConsoleEnd = ConsoleEnd(.null)
     ) throws {
         try Machine.installProcessHandlers()
         ignoreBrokenPipes()
@@ -52,7 +54,7 @@ final class TestMachine {
         self.log = log
         machine = try Machine(
             configuration, boot: Self.boot(kernel.descriptor, size: image.count),
-            serial: channel ?? .stream(second)
+            serial: channel ?? .stream(second), console: console
         ) { event in
             log.events.withLock { $0.append(event) }
         }

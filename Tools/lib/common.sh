@@ -46,3 +46,7 @@ use_swift() {
     done
     return 1
 }
+
+# How release binaries are built. Static binaries have no use for paths to the toolchain's libraries, and crash at start
+# where those are compiled in. Without symbols (-s) they are half the size.
+release_options=(-c release --static-swift-stdlib --disable-local-rpath -Xlinker -s)

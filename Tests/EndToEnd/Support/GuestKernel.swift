@@ -12,16 +12,31 @@ struct GuestKernel: CustomTestStringConvertible, Sendable {
     let form: Form
     /// Whether its initramfs is the one that holds the kernel once more, for kexec and kdump.
     private(set) var hasKernelInside = false
+    /// An initramfs that takes the place of its own.
+    private var otherInitialRAMDisk: String?
+
+    private init(version: String, form: Form) {
+        self.version = version
+        self.form = form
+    }
 
     /// Debian 12's.
     static func debian12(_ form: Form = .elf) -> GuestKernel { GuestKernel(version: "6.1", form: form) }
     /// Debian 13's.
     static func debian13(_ form: Form = .elf) -> GuestKernel { GuestKernel(version: "6.12", form: form) }
 
+    /// The kernels of a test that holds for all: one when `SWIFTLET_KERNEL` names it (6.1 or 6.12), so that the parts of
+    /// the test suite can share the kernels out.
+    static let each: [GuestKernel] = {
+        let name = TestHost.environment["SWIFTLET_KERNEL"]
+        return [debian12(), debian13()].filter { name == nil || name == $0.version }
+    }()
+
     private var directory: String { TestHost.guestImages + "/" + version }
     var path: String { directory + "/" + form.rawValue }
     var initialRAMDisk: String {
-        hasKernelInside ? "\(TestHost.guestImages)/../kdump/\(version)/initrd" : directory + "/initrd"
+        if let otherInitialRAMDisk { return otherInitialRAMDisk }
+        return hasKernelInside ? "\(TestHost.guestImages)/../kdump/\(version)/initrd" : directory + "/initrd"
     }
 
     /// The disk that GuestImages/build makes to be the root of its guests; nobody writes to it.
@@ -41,6 +56,19 @@ struct GuestKernel: CustomTestStringConvertible, Sendable {
     var withKernelInside: GuestKernel {
         var copy = self
         copy.hasKernelInside = true
+        return copy
+    }
+
+    /// The same, with programs of the host in its file system.
+    func adding(_ programs: [String], in directory: TemporaryDirectory) throws -> GuestKernel {
+        let file = directory.file("initrd")
+        let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        let tool = source.appendingPathComponent("../../../GuestImages/lib/add_programs.py").path
+        let command = ([tool, initialRAMDisk, file] + programs).joined(separator: " ")
+        let (text, status) = try Shell.run(command)
+        guard status == 0 else { throw TestFailure("\(command): \(text)") }
+        var copy = self
+        copy.otherInitialRAMDisk = file
         return copy
     }
 

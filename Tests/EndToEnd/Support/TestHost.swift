@@ -3,7 +3,7 @@ import Testing
 
 /// Where the tests run, and where what they run is.
 enum TestHost {
-    private static let environment = ProcessInfo.processInfo.environment
+    static let environment = ProcessInfo.processInfo.environment
 
     /// Whether Linux guests can run here: Tools/kvm-host says so.
     static let runsGuests = environment["KVM_HOST"] != nil

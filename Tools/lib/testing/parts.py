@@ -110,8 +110,8 @@ class ToolTest(Part):
 
     needs_images = needs_release = True
 
-    def __init__(self, path, seconds, limit, is_alone):
-        self.path, self.is_alone = path, is_alone
+    def __init__(self, path, seconds, limit, is_alone, arguments=()):
+        self.path, self.is_alone, self.arguments = path, is_alone, arguments
         super().__init__(os.path.basename(path), f"self test of a tool ({path})", seconds, limit)
 
     def attempt(self, report, log):
@@ -142,7 +142,7 @@ class ToolTest(Part):
             if line.startswith("FAIL"):
                 report.say(f"{self.name}: {line}")
 
-        return run_command([self.path], log, self.limit, on_line=follow), lines
+        return run_command([self.path, *self.arguments], log, self.limit, on_line=follow), lines
 
 
 class SwiftTests(Part):
@@ -205,11 +205,13 @@ class GuestTests(SwiftTests):
     is_alone = False
     host = ["Tools/kvm-host", "--"]
 
-    def __init__(self, name, title, suites, seconds, is_full=False, host_options=()):
+    def __init__(self, name, title, suites, seconds, is_full=False, host_options=(), kernel=None):
+        """`suites` may also name single tests (SUITE/TEST). `kernel` is the one for tests that can run with each."""
         pattern = "|".join(re.escape(suite) for suite in suites)
         # One host has one processor: tests side by side would only make each other slower.
-        super().__init__(name, title, ["--no-parallel", "--filter", f"^({pattern})[./]"], seconds, 300 + 6 * seconds)
+        super().__init__(name, title, ["--no-parallel", "--filter", f"^({pattern})[./(]"], seconds, 300 + 6 * seconds)
         self.is_full = is_full
+        self.environment = {"SWIFTLET_KERNEL": kernel} if kernel else {}
         self.host = ["Tools/kvm-host", *host_options, "--"]
         # Without a host: skip instead of failing.
         self.may_skip = False
@@ -221,7 +223,8 @@ class GuestTests(SwiftTests):
             directory = tempfile.mkdtemp(prefix=f"swiftlet-test-{self.name}-")
             try:
                 environment = {
-                    "KVM_HOST_OUT": directory, "SWIFTLET_BIN": os.path.abspath(".build/release/swiftlet")}
+                    "KVM_HOST_OUT": directory, "SWIFTLET_BIN": os.path.abspath(".build/release/swiftlet"),
+                    **self.environment}
                 outcome, host_failed = self.run_bundle(report, log, directory, self.host, environment)
             finally:
                 shutil.rmtree(directory, ignore_errors=True)

@@ -14,14 +14,17 @@ FULL_SHUFFLE = r"^MachineTests\.FullShuffleTests/"
 NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\.", "--skip", FULL_SHUFFLE]
 # Seconds that the scripts of Tests/Tools take about; what is not named here takes little.
 TOOL_TEST_SECONDS = {
-    "api-test": 100, "kvm-host-test": 120, "guest-image-test": 200, "fuzz-test": 60, "qmp-test": 180,
+    "api-test": 180, "kvm-host-test": 100, "guest-image-test": 120, "fuzz-test": 60, "qmp-test": 100,
     "terminal-test": 40, "examples-test": 50,
     "disk-crash-test": 80}
+# What they are given in the quick set.
+TOOL_TEST_ARGUMENTS = {"guest-image-test": ["--kernel", "6.1"]}
 # Those of them that start two hosts themselves.
 BUSY_TOOL_TESTS = {"kvm-host-test", "disk-crash-test"}
 # What Tools/fuzz has to fuzz, and for how many seconds.
-FUZZ_TARGETS = ("virtqueue", "mmio", "memory-device")
-FUZZ_SECONDS = 30
+FUZZ_TARGETS = {
+    "virtqueue": 30, "mmio": 30, "memory-device": 30, "net": 10, "vsock": 10, "block": 5, "console": 5, "balloon": 5,
+    "rng": 5}
 # One emulated host has one processor, and more than two hosts slow each other down.
 HOSTS_AT_ONCE = max(1, min(2, len(os.sched_getaffinity(0))))
 
@@ -40,15 +43,17 @@ def all_parts():
     for path in sorted(glob.glob("Tests/Tools/*-test")):
         name = os.path.basename(path)
         seconds = TOOL_TEST_SECONDS.get(name, 30)
-        parts.append(ToolTest(path, seconds, 300 + 6 * seconds, name in BUSY_TOOL_TESTS))
+        arguments = TOOL_TEST_ARGUMENTS.get(name, ())
+        parts.append(ToolTest(path, seconds, 300 + 6 * seconds, name in BUSY_TOOL_TESTS, arguments))
         parts[-1].needs_fuzzer = name == "fuzz-test"
-    for target in FUZZ_TARGETS:
-        command = ["Tools/fuzz", target, str(FUZZ_SECONDS)]
+    for target, seconds in FUZZ_TARGETS.items():
+        command = ["Tools/fuzz", target, str(seconds)]
         parts.append(
-            Command(f"fuzz-{target}", f"{FUZZ_SECONDS} s of fuzzing", command, FUZZ_SECONDS + 5, 600, fuzzer=True))
+            Command(f"fuzz-{target}", f"{seconds} s of fuzzing", command, seconds + 5, 600, fuzzer=True))
+        parts[-1].is_alone = False
 
-    def guests(name, title, *suites, seconds, is_full=False, host_options=()):
-        parts.append(GuestTests(name, title, suites, seconds, is_full, host_options))
+    def guests(name, title, *suites, seconds, **options):
+        parts.append(GuestTests(name, title, suites, seconds, **options))
 
     guests("kvm-emulated", "tiny guests in an emulated KVM host", "KVMTests", seconds=15)
     guests(
@@ -56,8 +61,6 @@ def all_parts():
         "MachineTests.ViolationTests", "MachineTests.ContainmentTests", seconds=260)
     guests("boot", "kernels boot, with 1, 2 and 4 vCPUs", "EndToEnd.BootTests", seconds=150)
     guests("resize", "three devices in three nodes", "EndToEnd.ResizeTests", seconds=80)
-    # Emulated hosts hang now and then: a part of many boots is better two.
-    guests("ten-resets", "ten resets in a row", "EndToEnd.RepeatedResetTests", seconds=210)
     guests("reset", "resets, reboots and panics", "EndToEnd.ResetTests", seconds=80)
     guests("returned-memory", "memory comes back to the host", "EndToEnd.ReturnedMemoryTests", seconds=70)
     guests(
@@ -68,8 +71,21 @@ def all_parts():
         "HostTests.HostMemoryErrorTests", "MachineTests.BackingMachineTests", seconds=90,
         # A page of 1 GiB is surely to be had only while the host starts.
         host_options=["--memory", "7G", "--append", "hugepagesz=1G hugepages=1"])
-    guests("disks", "disks and random numbers", "EndToEnd.DiskTests", seconds=110)
-    guests("root-disks", "guests whose root is a disk", "EndToEnd.RootDiskTests", seconds=130)
+    newer, older = {"kernel": "6.12"}, {"kernel": "6.1", "is_full": True}
+    guests("agent", "commands and files through the guest agent", "EndToEnd.AgentTests", seconds=60, **newer)
+    guests("disks", "disks and random numbers", "EndToEnd.DiskTests", seconds=70, **newer)
+    guests("root-disks", "guests whose root is a disk", "EndToEnd.RootDiskTests", seconds=100, **newer)
+    network, vsock, files = "EndToEnd.NetworkTests", "EndToEnd.VsockTests", "EndToEnd.FileSystemTests"
+    guests(
+        "network", "network cards", f"{network}/severalQueues", f"{network}/plainFramesRestartsAndALostTap",
+        f"{network}/tapsThatCannotBeHad", seconds=110, **newer)
+    guests(
+        "vsock", "sockets between guest and host", f"{vsock}/whatCannotBeReachedIsClosed",
+        f"{vsock}/slowProgramsHoldNobodyUp", f"{vsock}/noDescriptorsToSpare", seconds=70, **newer)
+    guests(
+        "file-systems", "directories of the host", f"{files}/aKilledServerIsReplacedAfterAReset",
+        f"{files}/aDirectoryIsARoot", f"{files}/readOnlyIsReadOnly", f"{files}/whatCannotBeIsTold", seconds=120, **newer)
+    guests("virtio-console", "the virtio console", "EndToEnd.VirtioConsoleTests", seconds=70, **newer)
     guests("sound-memory", "memory keeps what it holds", "EndToEnd.SoundMemoryTests", seconds=60)
     guests(
         "console", "console, monitor and refusals", "EndToEnd.ConsoleTests", "EndToEnd.MonitorTests",
@@ -95,6 +111,18 @@ def all_parts():
     guests(
         "full-restarts", "kexec, kdump and drivers, with the other kernels", "EndToEnd.FullRestartTests", seconds=150,
         **full)
+    # Emulated hosts hang now and then: a part of many boots is better two.
+    guests("ten-resets", "ten resets in a row", "EndToEnd.RepeatedResetTests", seconds=240, **full)
+    guests(
+        "full-devices", "disks, consoles and the agent, with the other kernel", "EndToEnd.AgentTests",
+        "EndToEnd.DiskTests/disksKeepWhatTheyAreGiven", "EndToEnd.RootDiskTests/whatIsWrittenIsThereAfterAReboot",
+        "EndToEnd.VirtioConsoleTests", seconds=250, **older)
+    guests("full-vsock", "a thousand sockets", f"{vsock}/aThousandConnectionsEachWay", seconds=180, **full)
+    guests("full-network", "checksums of what cards carry", f"{network}/nothingIsLost", seconds=250, **full)
+    guests(
+        "full-file-systems", "directories while memory is resized", f"{files}/filesAreSoundWhileMemoryIsResized",
+        f"{files}/aDirectoryIsARoot", seconds=200, **full)
+    guests("full-balloon", "the balloon, and free pages", "EndToEnd.BalloonTests", seconds=540, **full)
     guests(
         "reboot-storm", "ten restarts while sizes change, with each kernel", "EndToEnd.RebootStormTests", seconds=250,
         **full)
@@ -105,12 +133,28 @@ def all_parts():
         Command(
             "random-chains", "100,000 malformed chains from a guest",
             [*chains, "--filter", "MachineTests.ContainmentTests/randomChains"], 120, 2400, is_full=True, build=True))
+    agent = ["env", "SWIFTLET_AGENT_COMMANDS=10000", "SWIFTLET_AGENT_MEGABYTES=1024", BUNDLE]
+    parts.append(
+        Command(
+            "agent-load", "10,000 commands of the guest agent, and a gigabyte through one",
+            [*agent, "--testing-library", "swift-testing", "--filter", "AgentTests.LoadTests"], 200, 2400, is_full=True,
+            build=True))
     needs = {"is_full": True, "release": True, "images": True}
+    tools = [
+        ("full-guest-image", "the guest image, with the other kernel", ["guest-image-test", "--kernel", "6.12"], 130),
+        ("full-qmp", "QMP beside a hundred clients that send garbage", ["qmp-test", "--full", "crowd"], 170),
+        ("full-kvm-host", "a host that stands still", ["kvm-host-test", "stands_still"], 100)]
+    for name, title, (tool, *arguments), seconds in tools:
+        command = [f"Tests/Tools/{tool}", *arguments]
+        parts.append(Command(name, title, command, seconds, 300 + 6 * seconds, **needs))
     schemathesis = ["Tests/Tools/api-test", "--full", "schemathesis"]
     parts.append(Command("full-api", "many requests that schemathesis makes up", schemathesis, 600, 3600, **needs))
     crashes = ["Tests/Tools/disk-crash-test", "--crashes", "20"]
     parts.append(Command("full-disk-crash", "what is flushed outlives 20 hosts", crashes, 500, 3600, **needs))
     parts.append(Command("bench-disk", "disks as fast as QEMU's", ["Tools/bench-disk"], 200, 3600, **needs))
+    parts.append(Command("bench-net", "networks as fast as QEMU's", ["Tools/bench-net"], 400, 3600, **needs))
+    parts.append(
+        Command("bench-vsock", "sockets and commands as fast as QEMU's", ["Tools/bench-vsock"], 150, 2400, **needs))
     parts.append(Command("demo", "the demonstration", ["Tools/demo"], 100, 1500, **needs))
     parts.append(Command("bench-boot", "no worse than QEMU at a boot", ["Tools/bench-boot"], 200, 2400, **needs))
     parts.append(
