@@ -57,9 +57,8 @@ struct Endpoint: Sendable {
             Endpoint("PUT", "vm.add-\(kind.rawValue)", in: .present, .addDevice(kind))
         }
         + [
-            ("device", "VFIO devices"), ("fs", "virtio-fs devices"),
-            ("generic-vhost-user", "vhost-user devices"), ("pmem", "pmem devices"), ("net", "network devices"),
-            ("vsock", "vsock devices"), ("vdpa", "vDPA devices"), ("user-device", "user devices"),
+            ("device", "VFIO devices"), ("generic-vhost-user", "vhost-user devices"), ("pmem", "pmem devices"),
+            ("vdpa", "vDPA devices"), ("user-device", "user devices"),
         ].map { name, devices in
             Endpoint("PUT", "vm.add-\(name)", in: .present, .missing("a VM can't have \(devices) yet", .badRequest))
         }

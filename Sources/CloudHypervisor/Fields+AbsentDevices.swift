@@ -16,10 +16,9 @@ extension Fields {
     }
 
     private static let absent: [(name: String, treatment: Absent)] = [
-        ("net", .devices("network devices")), ("fs", .devices("virtio-fs devices")),
         ("generic_vhost_user", .devices("vhost-user devices")), ("pmem", .devices("pmem devices")),
         ("devices", .devices("VFIO devices")), ("user_devices", .devices("user devices")),
-        ("vdpa", .devices("vDPA devices")), ("vsock", .device("vsock device")), ("balloon", .device("balloon")),
+        ("vdpa", .devices("vDPA devices")),
         ("tpm", .device("TPM")), ("rtc", .dispensable("the guest has KVM's clock")),
         ("rate_limit_groups", .devices("rate limits")),
         ("pci_segments", .dispensable("there is no PCI bus")),

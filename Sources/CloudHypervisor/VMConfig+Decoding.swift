@@ -12,7 +12,7 @@ extension VMConfig {
         if let given = try fields.object("cpus") { processors = try Processors(given, notes: &notes) }
         if let given = try fields.object("memory") { memory = try VMMemory(given, notes: &notes) }
         if let given = try fields.object("serial") { serial = try VMConsole(given) }
-        if let given = try fields.object("console") { console = try Self.console(given, notes: &notes) }
+        if let given = try fields.object("console") { console = try VMConsole(given) }
         let nodeFields = try fields.objects("numa")
         guard nodeFields.count <= Int(NUMANode.maximumID) + 1 else {
             throw fields.invalid("numa", "has \(nodeFields.count) elements; \(NUMANode.maximumID + 1) is the most")
@@ -22,10 +22,19 @@ extension VMConfig {
         for given in try Self.limited(fields.objects("disks"), fields.path(of: "disks")) {
             disks.append(try Disk(given, notes: &notes))
         }
+        for given in try Self.limited(fields.objects("net"), fields.path(of: "net")) {
+            networks.append(try VMNetwork(given, descriptors: [], notes: &notes))
+        }
+        for given in try Self.limited(fields.objects("fs"), fields.path(of: "fs")) {
+            fileSystems.append(try FileSystem(given))
+        }
+        balloon = try fields.object("balloon").map { (given) throws(APIError) in try Balloon(given) }
+        vsock = try fields.object("vsock").map { (given) throws(APIError) in try VMVsock(given) }
         try fields.takeAbsentDevices(notes: &notes)
         try fields.finish()
         nameDevices()
         try checkZones()
+        try checkConsoles()
         self.notes = notes
         // Sizes, numbers and identifiers are checked where all of them are known.
         _ = try machine()
@@ -40,17 +49,17 @@ extension VMConfig {
         return devices
     }
 
-    /// There is no virtio console. What clients ask for unless they are told otherwise is accepted.
-    private static func console(_ given: Fields, notes: inout [String]) throws(APIError) -> VMConsole {
-        let console = try VMConsole(given)
+    /// Refuses consoles that lead to the same, which has no two ends.
+    private func checkConsoles() throws(APIError) {
+        guard console.mode == serial.mode else { return }
         switch console.mode {
-        case .off, .null: break
-        case .tty, .file:
-            notes.append("\(given.path): a VM has no virtio console yet, so nothing comes out there; serial has one")
-        case .pty, .socket:
-            throw given.invalid("mode", "is \(console.mode.rawValue), and a VM has no virtio console yet; use serial")
+        case .tty: throw .invalid("console.mode", "is Tty, and so is serial.mode; one of them can be")
+        case .file where console.file == serial.file:
+            throw .invalid("console.file", "is that of serial, too; give another one")
+        case .socket where console.socket == serial.socket:
+            throw .invalid("console.socket", "is that of serial, too; give another one")
+        case .off, .null, .pty, .file, .socket: break
         }
-        return console
     }
 
     private func checkZones() throws(APIError) {

@@ -6,15 +6,19 @@ extension VMConfig {
     ///
     /// - Parameters:
     ///   - requestedSizes: what devices are asked to have plugged now, by their identifiers.
-    ///   - terminal: the path of the serial port's pseudo-terminal.
-    func json(requestedSizes: [String: UInt64] = [:], terminal: String? = nil) -> JSONValue {
+    ///   - terminals: the paths of pseudo-terminals, by the options that ask for them: `serial` and `console`.
+    func json(requestedSizes: [String: UInt64] = [:], terminals: [String: String] = [:]) -> JSONValue {
         var members: [JSONValue.Member] = [
             .init("cpus", processors.json), .init("memory", memory.json(requestedSizes)),
             .init("payload", payload.json),
-            .init("serial", serial.json(terminal: terminal)), .init("console", console.json()),
+            .init("serial", serial.json(terminal: terminals["serial"])),
+            .init("console", console.json(terminal: terminals["console"])),
             .init("rng", entropy.json),
         ]
-        if !disks.isEmpty { members.append(.init("disks", .array(disks.map(\.json)))) }
+        let lists = [("disks", disks.map(\.json)), ("net", networks.map(\.json)), ("fs", fileSystems.map(\.json))]
+        members += lists.filter { !$0.1.isEmpty }.map { .init($0.0, .array($0.1)) }
+        if let balloon { members.append(.init("balloon", balloon.json)) }
+        if let vsock { members.append(.init("vsock", vsock.json)) }
         if !nodes.isEmpty { members.append(.init("numa", .array(nodes.map(\.json)))) }
         return .object(members)
     }
@@ -57,7 +61,7 @@ extension VMConfig.Node {
 }
 
 extension VMConsole {
-    fileprivate func json(terminal: String? = nil) -> JSONValue {
+    fileprivate func json(terminal: String?) -> JSONValue {
         var members = [JSONValue.Member("mode", .string(mode.rawValue))]
         if let path = mode == .pty ? terminal : file { members.append(.init("file", .string(path))) }
         if let socket { members.append(.init("socket", .string(socket))) }

@@ -3,12 +3,16 @@ import Configuration
 extension VMConfig {
     /// The machine that it describes.
     ///
+    /// - Parameter firstNumber: the number that the first descriptor has there which a client passed.
     /// - Throws: `APIError` 400 where no such machine can be.
-    func machine() throws(APIError) -> MachineConfiguration {
+    func machine(firstNumber: Int32 = 0) throws(APIError) -> MachineConfiguration {
         let machine = MachineConfiguration(
             processors: try topology(), memory: memory.bootSize, memoryBackend: try bootBackend(),
             nodes: machineNodes(), memoryDevices: memory.zones.filter { $0.deviceSize > 0 }.map { device($0) },
-            disks: disks, commandLine: commandLine)
+            disks: disks, networkDevices: networkDevices(firstNumber: firstNumber), vsock: vsock?.vsock,
+            fileSystems: fileSystems, hasConsole: console.mode != .off, balloon: balloon,
+            commandLine: commandLine)
+        try checkSharing(machine)
         do throws(ConfigurationError) {
             try machine.validated()
         } catch {
@@ -17,9 +21,30 @@ extension VMConfig {
         return machine
     }
 
+    /// What clients passed, in the order of the devices that it is for.
+    var descriptors: [any PassedDescriptor] { networks.flatMap(\.descriptors) }
+
+    private func networkDevices(firstNumber: Int32) -> [NetworkDevice] {
+        var number = firstNumber
+        return networks.map { network in
+            defer { number += Int32(network.descriptors.count) }
+            return network.device(firstNumber: number)
+        }
+    }
+
+    /// Whoever serves a file system reads and writes the guest's memory, in another process.
+    private func checkSharing(_ machine: MachineConfiguration) throws(APIError) {
+        guard !fileSystems.isEmpty else { return }
+        for zone in memory.zones where zone.size + zone.deviceSize > 0 && !zone.backing.backend.isShared {
+            throw .invalid("\(zone.field).shared", "must be true beside fs: the guest's memory is its server's, too")
+        }
+    }
+
     /// The options of `swiftlet run` for it.
-    func arguments() throws(APIError) -> [String] {
-        let machine = try machine()
+    ///
+    /// - Parameter firstNumber: the number that the first of `descriptors` has there.
+    func arguments(firstNumber: Int32) throws(APIError) -> [String] {
+        let machine = try machine(firstNumber: firstNumber)
         var arguments = [
             "--kernel=\(payload.kernel)", "--no-default-cmdline", "--cmdline=\(machine.commandLine)",
             "--cpus=\(machine.processors.optionText)",
@@ -30,6 +55,11 @@ extension VMConfig {
         arguments += machine.nodes.map { "--numa=\($0.optionText)" }
         arguments += machine.memoryDevices.map { "--virtio-mem=\($0.optionText)" }
         arguments += machine.disks.map { "--disk=\($0.optionText)" }
+        arguments += machine.networkDevices.map { "--net=\($0.optionText)" }
+        if let vsock = machine.vsock { arguments.append("--vsock=\(vsock.optionText)") }
+        arguments += machine.fileSystems.map { "--fs=\($0.optionText)" }
+        if machine.hasConsole { arguments.append("--console=\(console.optionText)") }
+        if let balloon { arguments.append("--balloon=\(balloon.optionText)") }
         return arguments
     }
 
@@ -86,6 +116,12 @@ extension VMConfig {
         return backend
     }
 
+    /// The element of a list of devices whose identifier is an option's second word.
+    private func element(_ list: String, _ identifiers: [String], _ words: [String]) -> String {
+        let index = identifiers.firstIndex { words.count > 1 && $0 == words[1] }
+        return index.map { "\(list)[\($0)]" } ?? list
+    }
+
     /// The field that an option of `swiftlet run` stands for.
     private func field(for option: String) -> String {
         let words = option.split(separator: " ").map { String($0) }
@@ -93,9 +129,11 @@ extension VMConfig {
         case "--virtio-mem":
             let zone = memory.zones.first { words.count > 1 && [$0.id, "\($0.id):"].contains(words[1]) }
             return zone?.field ?? "memory.zones"
-        case "--disk":
-            let index = disks.firstIndex { words.count > 1 && $0.id == words[1] }
-            return index.map { "disks[\($0)]" } ?? "disks"
+        case "--disk": return element("disks", disks.map(\.id), words)
+        case "--net": return element("net", networks.map(\.id), words)
+        case "--fs": return element("fs", fileSystems.map(\.id), words)
+        case "--vsock": return "vsock"
+        case "--balloon": return "balloon"
         case "--memory": return memory.hasZones ? "memory.zones" : "memory.size"
         case "--cpus": return "cpus"
         case "--numa":

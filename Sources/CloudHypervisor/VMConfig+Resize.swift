@@ -3,33 +3,42 @@ import Configuration
 extension VMConfig {
     /// Takes what `vm.resize` asks for.
     ///
-    /// - Returns: the memory that is meant; nil where none is.
+    /// - Returns: what changes.
     /// - Throws: `APIError` 400 for what can't be; nothing has changed then.
-    mutating func resize(body: [UInt8]) throws(APIError) -> VMMemory.Zone? {
+    mutating func resize(body: [UInt8]) throws(APIError) -> VMResize {
         var fields = try Fields(body: body)
         let processors = try fields.number("desired_vcpus", 1...Int(Int32.max))
         let size = try fields.size("desired_ram")
-        if try fields.size("desired_balloon") != nil {
-            throw fields.invalid("desired_balloon", "a VM can't have a balloon yet; desired_ram sets its memory")
-        }
+        let balloonSize = try fields.size("desired_balloon")
         try fields.finish()
         if let processors, processors != self.processors.boot {
             throw fields.invalid(
                 "desired_vcpus", "is \(processors); a VM keeps the \(self.processors.boot) vCPUs that it boots with")
         }
-        guard let size else { return nil }
+        if let balloonSize { try resizeBalloon(to: balloonSize, as: fields.path(of: "desired_balloon")) }
+        guard let size else { return VMResize(changesBalloon: balloonSize != nil) }
         guard !memory.hasZones else {
             throw fields.invalid("desired_ram", "this VM's memory has zones: vm.resize-zone changes one of them")
         }
         try memory.zones[0].resize(to: size, as: fields.path(of: "desired_ram"))
-        return memory.zones[0]
+        return VMResize(zone: memory.zones[0], changesBalloon: balloonSize != nil)
+    }
+
+    private mutating func resizeBalloon(to size: UInt64, as field: String) throws(APIError) {
+        guard balloon != nil else { throw .invalid(field, "this VM has no balloon") }
+        guard size % Balloon.pageSize == 0 else { throw .invalid(field, "is \(size), not a multiple of 4096") }
+        guard size < memory.bootSize else {
+            throw .invalid(
+                field, "is \(size), not less than the \(memory.bootSize) bytes that are there from the start")
+        }
+        balloon?.size = size
     }
 
     /// Takes what `vm.resize-zone` asks for.
     ///
-    /// - Returns: the zone.
+    /// - Returns: what changes.
     /// - Throws: `APIError` 404 where there is no such zone, 400 for what can't be; nothing has changed then.
-    mutating func resizeZone(body: [UInt8]) throws(APIError) -> VMMemory.Zone? {
+    mutating func resizeZone(body: [UInt8]) throws(APIError) -> VMResize {
         var fields = try Fields(body: body)
         let id = try fields.required("id", try fields.string("id"))
         let size = try fields.required("desired_ram", try fields.size("desired_ram"))
@@ -42,7 +51,7 @@ extension VMConfig {
             throw APIError(.notFound, "id: there is no memory zone \"\(id.prefix(100))\"; the zones are \(known)")
         }
         try memory.zones[index].resize(to: size, as: fields.path(of: "desired_ram"))
-        return memory.zones[index]
+        return VMResize(zone: memory.zones[index])
     }
 }
 

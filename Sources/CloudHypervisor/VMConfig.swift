@@ -30,11 +30,15 @@ public struct VMConfig: Sendable, Equatable {
     var payload: Payload
     /// Where the serial port leads.
     var serial = VMConsole(mode: .null)
-    /// The virtio console, which is not there; told back to the client.
+    /// Where the virtio console leads; without one, its mode is `Off`.
     var console = VMConsole(mode: .off)
     var nodes: [Node] = []
     var entropy = VMEntropy()
     var disks: [Disk] = []
+    var networks: [VMNetwork] = []
+    var fileSystems: [FileSystem] = []
+    var vsock: VMVsock?
+    var balloon: Balloon?
     /// What was accepted and has no effect, a line for the log each.
     public internal(set) var notes: [String] = []
 

@@ -1,4 +1,4 @@
 /// The kinds of devices that can be added to a VM: each has an endpoint `vm.add-…`.
 enum VMDeviceKind: String, CaseIterable, Sendable {
-    case disk
+    case disk, net, fs, vsock
 }

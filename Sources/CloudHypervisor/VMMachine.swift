@@ -2,8 +2,8 @@ import JSON
 
 /// A machine that was started.
 public protocol VMMachine: AnyObject {
-    /// The path of the pseudo-terminal that its serial port is on.
-    var terminal: String? { get }
+    /// The paths of the pseudo-terminals that it has, by the options that ask for them: `serial` and `console`.
+    var terminals: [String: String] { get }
 
     /// Has it do a command of QMP.
     ///

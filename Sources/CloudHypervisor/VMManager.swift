@@ -17,7 +17,7 @@ public final class VMManager<Host: VMHost> {
             let endpoint = try Endpoint.find(request)
             try refresh()
             try endpoint.check(state.name)
-            return try perform(endpoint.operation, request.body)
+            return try perform(endpoint.operation, request)
         } catch {
             let method = error.status == .methodNotAllowed ? Endpoint.method(for: request) : nil
             return APIResponse(error, allowedMethod: method)
@@ -50,7 +50,8 @@ public final class VMManager<Host: VMHost> {
         state = status["running"] == true ? .running(config, machine) : .paused(config, machine)
     }
 
-    private func perform(_ operation: Endpoint.Operation, _ body: [UInt8]) throws(APIError) -> APIResponse {
+    private func perform(_ operation: Endpoint.Operation, _ request: APIRequest) throws(APIError) -> APIResponse {
+        let body = request.body
         switch operation {
         case .ping: return .ping(process: host.process, version: host.version)
         case .endServer:
@@ -70,7 +71,10 @@ public final class VMManager<Host: VMHost> {
         case .pressPowerButton: try execute("system_powerdown")
         case .resize: try resize { (config) throws(APIError) in try config.resize(body: body) }
         case .resizeZone: try resize { (config) throws(APIError) in try config.resizeZone(body: body) }
-        case .addDevice(let kind): try changeDevices { (config) throws(APIError) in try config.add(kind, body: body) }
+        case .addDevice(let kind):
+            try changeDevices { (config) throws(APIError) in
+                try config.add(kind, body: body, descriptors: request.descriptors)
+            }
         case .removeDevice: try changeDevices { (config) throws(APIError) in try config.removeDevice(body: body) }
         case .missing(let text, let status): throw APIError(status, text)
         }
@@ -95,8 +99,10 @@ public final class VMManager<Host: VMHost> {
         guard let config = state.config else { return }
         let machine = try host.start(
             VMStart(
-                arguments: try config.arguments(), descriptors: [], usesTerminal: config.serial.mode == .tty,
-                makesTerminal: config.serial.mode == .pty))
+                arguments: try config.arguments(firstNumber: host.firstPassedNumber), descriptors: config.descriptors,
+                usesTerminal: config.serial.mode == .tty || config.console.mode == .tty,
+                terminals: [("serial", config.serial), ("console", config.console)].filter { $0.1.mode == .pty }
+                    .map(\.0)))
         state = .running(config, machine)
         host.log("the VM is booted")
     }
@@ -114,16 +120,24 @@ public final class VMManager<Host: VMHost> {
         if wasPaused { try execute("cont") }
     }
 
-    /// - Parameter change: changes the configuration; returns the memory that is meant, if any is.
-    private func resize(_ change: (inout VMConfig) throws(APIError) -> VMMemory.Zone?) throws(APIError) {
+    /// - Parameter change: changes the configuration; returns what is meant.
+    private func resize(_ change: (inout VMConfig) throws(APIError) -> VMResize) throws(APIError) {
         guard var config = state.config else { return }
-        if let zone = try change(&config), zone.deviceSize > 0, state.machine != nil {
-            try execute(
-                "qom-set",
-                [
-                    .init("path", .string("/machine/peripheral/\(zone.id)")),
-                    .init("property", "requested-size"), .init("value", .number(zone.hotpluggedSize)),
-                ])
+        let resize = try change(&config)
+        if state.machine != nil {
+            if let zone = resize.zone, zone.deviceSize > 0 {
+                try execute(
+                    "qom-set",
+                    [
+                        .init("path", .string("/machine/peripheral/\(zone.id)")),
+                        .init("property", "requested-size"), .init("value", .number(zone.hotpluggedSize)),
+                    ])
+            }
+            if resize.changesBalloon, let balloon = config.balloon {
+                // The machine is asked for what is left to the guest.
+                let memory = config.memory.bootSize + (try devices().reduce(0) { $0 + $1.size })
+                try execute("balloon", [.init("value", .number(memory - balloon.size))])
+            }
         }
         state = state.with(config)
     }
@@ -161,10 +175,20 @@ public final class VMManager<Host: VMHost> {
         guard let config = state.config else { return .null }
         let requestedSizes = Dictionary(devices.map { ($0.id, $0.requestedSize) }) { first, _ in first }
         return [
-            "config": config.json(requestedSizes: requestedSizes, terminal: state.machine?.terminal),
+            "config": config.json(requestedSizes: requestedSizes, terminals: state.machine?.terminals ?? [:]),
             "state": .string(state.name.apiName),
-            "memory_actual_size": .number(config.memory.bootSize + devices.reduce(0) { $0 + $1.size }),
+            "memory_actual_size": .number(try memorySize(config, devices)),
         ]
+    }
+
+    /// Bytes that a guest has: what is there from the start and plugged, without what its balloon holds.
+    private func memorySize(_ config: VMConfig, _ devices: [DeviceReport]) throws(APIError) -> UInt64 {
+        if config.balloon != nil, state.machine != nil,
+            let left = try execute("query-balloon")["actual"]?.unsigned
+        {
+            return left
+        }
+        return config.memory.bootSize + devices.reduce(0) { $0 + $1.size }
     }
 
     private func counters() throws(APIError) -> JSONValue {

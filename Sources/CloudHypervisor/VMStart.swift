@@ -6,6 +6,6 @@ public struct VMStart: Sendable {
     public var descriptors: [any PassedDescriptor]
     /// Whether one of the guest's consoles is on the server's standard input and output.
     public var usesTerminal: Bool
-    /// Whether the serial port is on a pseudo-terminal, whose path is to be found out.
-    public var makesTerminal: Bool
+    /// Which of `serial` and `console` are on a pseudo-terminal, whose path is to be found out.
+    public var terminals: [String]
 }

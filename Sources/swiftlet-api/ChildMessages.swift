@@ -9,14 +9,14 @@ final class ChildMessages {
     private var rest: [UInt8] = []
     /// The last lines.
     private(set) var lines: [String] = []
-    /// The path of the pseudo-terminal that it told of.
-    private(set) var terminal: String?
+    /// The paths of the pseudo-terminals that it told of, by the options that ask for them.
+    private(set) var terminals: [String: String] = [:]
     private(set) var isAtEnd = false
 
     /// Lines that are kept, and bytes of one.
     private static let limit = 20
     private static let longestLine = 4096
-    private static let terminalPrefix = "serial: "
+    private static let terminalOptions = ["serial", "console"]
     private static let ownPrefix = "swiftlet: "
 
     /// - Parameter input: a pipe's end for reading, which does not block.
@@ -53,7 +53,9 @@ final class ChildMessages {
 
     private func take(line: String) {
         log.write("VM: \(line)", level: .warning)
-        if line.hasPrefix(Self.terminalPrefix) { terminal = String(line.dropFirst(Self.terminalPrefix.count)) }
+        for option in Self.terminalOptions where line.hasPrefix("\(option): ") {
+            terminals[option] = String(line.dropFirst(option.count + 2))
+        }
         lines.append(line.hasPrefix(Self.ownPrefix) ? String(line.dropFirst(Self.ownPrefix.count)) : line)
         if lines.count > Self.limit { lines.removeFirst() }
     }

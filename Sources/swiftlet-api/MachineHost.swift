@@ -46,7 +46,7 @@ final class MachineHost: VMHost {
         } catch {
             throw APIError(.internalServerError, "the VM could not be started", "\(error)")
         }
-        try machine.waitUntilReady(withTerminal: start.makesTerminal, isCancelled: isEnding)
+        try machine.waitUntilReady(terminals: start.terminals, isCancelled: isEnding)
         machine.watch { [unowned self] in onEnd() }
         return machine
     }

@@ -55,15 +55,15 @@ final class MachineProcess: VMMachine {
         lifeline = life.takeWriteEnd()
     }
 
-    var terminal: String? { messages.terminal }
+    var terminals: [String: String] { messages.terminals }
 
     /// Waits until it answers.
     ///
     /// - Parameters:
-    ///   - withTerminal: whether it is to tell of a pseudo-terminal, too.
+    ///   - terminals: the pseudo-terminals that it is to tell of, too.
     ///   - isCancelled: whether nobody wants it any more.
     /// - Throws: `APIError` with what it says; it has ended then.
-    func waitUntilReady(withTerminal: Bool, isCancelled: () -> Bool) throws(APIError) {
+    func waitUntilReady(terminals: [String], isCancelled: () -> Bool) throws(APIError) {
         while true {
             messages.read()
             if let ending = child.poll() {
@@ -76,7 +76,7 @@ final class MachineProcess: VMMachine {
                 end()
                 throw APIError(.internalServerError, "the VM could not be booted", "the server is about to end")
             }
-            if !withTerminal || terminal != nil, isReady { return }
+            if terminals.allSatisfy({ messages.terminals[$0] != nil }), isReady { return }
             usleep(Self.pause)
         }
     }

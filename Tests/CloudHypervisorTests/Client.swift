@@ -14,8 +14,12 @@ struct Client {
 
     /// Sends a request and returns the answer.
     @discardableResult
-    func callAsFunction(_ method: String, _ name: String, _ body: String = "") -> APIResponse {
-        manager.answer(APIRequest(method: method, target: "/api/v1/\(name)", body: Array(body.utf8)))
+    func callAsFunction(
+        _ method: String, _ name: String, _ body: String = "", passing descriptors: [any PassedDescriptor] = []
+    ) -> APIResponse {
+        manager.answer(
+            APIRequest(
+                method: method, target: "/api/v1/\(name)", body: Array(body.utf8), descriptors: descriptors))
     }
 
     /// Sends a request that changes something; returns the status.

@@ -15,12 +15,16 @@ final class FakeHost: VMHost {
     private(set) var starts: [[String]] = []
     private(set) var machines: [FakeMachine] = []
 
+    /// The numbers of the descriptors that the last start got.
+    private(set) var passed: [Int32] = []
     let firstPassedNumber: Int32 = 4
 
     func start(_ start: VMStart) throws(APIError) -> FakeMachine {
         if let refusal { throw refusal }
         starts.append(start.arguments)
-        let machine = FakeMachine(start.arguments, terminal: start.makesTerminal ? "/dev/pts/7" : nil)
+        passed = start.descriptors.map { $0.number }
+        let terminals = start.terminals.enumerated().map { ($1, "/dev/pts/\(7 + $0)") }
+        let machine = FakeMachine(start.arguments, terminals: Dictionary(uniqueKeysWithValues: terminals))
         machines.append(machine)
         return machine
     }
@@ -30,17 +34,32 @@ final class FakeHost: VMHost {
     func log(_ text: String) { lines.append(text) }
 }
 
+/// A descriptor that says when it would be closed.
+final class FakeDescriptor: PassedDescriptor {
+    let number: Int32
+    private let onClose: @Sendable () -> Void
+
+    init(_ number: Int32, onClose: @escaping @Sendable () -> Void = {}) {
+        self.number = number
+        self.onClose = onClose
+    }
+
+    deinit { onClose() }
+}
+
 /// What a machine answers to commands of QMP.
 final class FakeMachine: VMMachine {
-    let terminal: String?
+    let terminals: [String: String]
     var isRunning = true
     var hasEnded = false
     /// By their identifiers: what is asked for, and what is plugged.
     var sizes: [String: (requested: UInt64, plugged: UInt64)] = [:]
+    /// Bytes that the balloon leaves to the guest.
+    private(set) var left: UInt64 = 0
     private(set) var commands: [String] = []
 
-    init(_ arguments: [String], terminal: String?) {
-        self.terminal = terminal
+    init(_ arguments: [String], terminals: [String: String]) {
+        self.terminals = terminals
         for argument in arguments where argument.hasPrefix("--virtio-mem=id=") {
             let id = argument.dropFirst("--virtio-mem=id=".count).prefix { $0 != "," }
             sizes[String(id)] = (0, 0)
@@ -60,6 +79,8 @@ final class FakeMachine: VMMachine {
             let given = JSONValue.object(arguments)
             let id = String(given["path"]?.string?.dropFirst("/machine/peripheral/".count) ?? "")
             sizes[id]?.requested = given["value"]?.unsigned ?? 0
+        case "balloon": left = JSONValue.object(arguments)["value"]?.unsigned ?? 0
+        case "query-balloon": return ["actual": .number(left)]
         case "query-memory-devices":
             return .array(
                 sizes.sorted { $0.key < $1.key }.map { id, size in

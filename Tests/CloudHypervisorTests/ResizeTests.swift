@@ -56,7 +56,7 @@ import Testing
         (#"{"desired_ram": "1G"}"#, "desired_ram: must be a whole number from 0 to 9223372036854775807, not a string"),
         (#"{"desired_ram": 1e300}"#, "desired_ram: must be a whole number from 0 to 9223372036854775807, not a number"),
         (#"{"desired_vcpus": 2}"#, "desired_vcpus: is 2; a VM keeps the 1 vCPUs that it boots with"),
-        (#"{"desired_balloon": 0}"#, "desired_balloon: a VM can't have a balloon yet; desired_ram sets its memory"),
+        (#"{"desired_balloon": 0}"#, "desired_balloon: this VM has no balloon"),
         (#"{"desired": 0}"#, "desired: is no field that is known here"),
         ("[]", "the body: must be an object, not an array"),
         ("", "the body: must be a JSON object, and is empty"),

@@ -18,6 +18,7 @@ import Testing
         ("vm.delete", [(204, .absent), (204, .absent), (204, .absent), (204, .absent), (204, .absent)]),
         ("vm.resize", [(404, .absent), (204, .created), (204, .running), (204, .paused), (204, .shutDown)]),
         ("vm.add-disk", [(404, .absent), (204, .created), (400, .running), (400, .paused), (204, .shutDown)]),
+        ("vm.add-net", [(404, .absent), (204, .created), (400, .running), (400, .paused), (204, .shutDown)]),
         ("vm.add-pmem", [(404, .absent), (400, .created), (400, .running), (400, .paused), (400, .shutDown)]),
         ("vm.remove-device", [(404, .absent), (404, .created), (400, .running), (400, .paused), (404, .shutDown)]),
         ("vm.snapshot", [(404, .absent), (405, .created), (400, .running), (400, .paused), (405, .shutDown)]),
@@ -32,7 +33,7 @@ import Testing
             client.bring(to: state)
             let bodies = [
                 "vm.create": Client.plain, "vm.resize": "{}", "vm.add-disk": #"{"path": "/d"}"#,
-                "vm.remove-device": #"{"id": "x"}"#,
+                "vm.add-net": #"{"tap": "tap0"}"#, "vm.remove-device": #"{"id": "x"}"#,
             ]
             let body = bodies[request] ?? ""
             #expect(client.put(request, body) == end.0, "\(request) of a VM that is \(state.text)")

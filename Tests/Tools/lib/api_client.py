@@ -115,10 +115,30 @@ class Client:
         return self.call("vm.info")["state"]
 
 
+def put_passing(path, name, requests):
+    """Sends requests of one endpoint over one connection, each as (body, descriptors), as Go's httputil writes them; the
+    descriptors come along with the first byte. Returns the statuses, each with the messages of a refusal."""
+    answers = []
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PATIENCE)
+        connection.connect(path)
+        for body, descriptors in requests:
+            text = json.dumps(body)
+            head = (f"PUT /api/v1/{name} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
+                    f"Content-Length: {len(text)}\r\nContent-Type: application/json\r\n\r\n")
+            data = (head + text).encode()
+            assert socket.send_fds(connection, [data], descriptors) == len(data)
+            answer = http.client.HTTPResponse(connection, method="PUT")
+            answer.begin()
+            content = answer.read()
+            answers.append((answer.status, json.loads(content) if content else None))
+    return answers
+
+
 class Server:
     """A server with a directory of its own. Use it in a `with` statement: it is gone afterwards."""
 
-    def __init__(self, *options, program="swiftlet", command=("vmm",), qmp=False):
+    def __init__(self, *options, program="swiftlet", command=("vmm",), qmp=False, terminal=None):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="swiftlet-api-"))
         self.socket = str(self.directory / "api.sock")
         self.qmp = str(self.directory / "qmp")
@@ -127,8 +147,9 @@ class Server:
         self.log_path = self.directory / "log"
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [PROGRAMS / program, *command, "--api-socket", self.socket, *options], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log)
+                [PROGRAMS / program, *command, "--api-socket", self.socket, *options],
+                stdin=subprocess.DEVNULL if terminal is None else terminal,
+                stdout=log if terminal is None else terminal, stderr=log)
         self.clients = []
         wait_until(lambda: self.answers() or self.process.poll() is not None, "the server answers")
         assert self.process.poll() is None, self.log()
