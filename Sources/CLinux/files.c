@@ -148,47 +148,37 @@ int cl_listen(const char *path) {
     return descriptor;
 }
 
-int cl_connect(const char *path) {
+static int connect_to(const char *path, int flags) {
     struct sockaddr_un address;
     int error = make_address(&address, path);
     if (error < 0)
         return error;
-    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     if (descriptor < 0)
         return -errno;
     if (connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0)
         return fail(descriptor);
     return descriptor;
+}
+
+int cl_connect(const char *path) {
+    return connect_to(path, 0);
 }
 
 int cl_connect_at_once(const char *path) {
-    struct sockaddr_un address;
-    int error = make_address(&address, path);
-    if (error < 0)
-        return error;
-    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (descriptor < 0)
-        return -errno;
-    if (connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0)
-        return fail(descriptor);
-    return descriptor;
+    return connect_to(path, SOCK_NONBLOCK);
 }
 
 int cl_is_listened_at(const char *path) {
-    struct sockaddr_un address;
-    int error = make_address(&address, path);
-    if (error < 0)
-        return error;
-    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (descriptor < 0)
-        return -errno;
-    int result = connect(descriptor, (struct sockaddr *)&address, sizeof address);
-    error = errno;
-    close(descriptor);
-    // A full queue of a listener is a listener.
-    if (result == 0 || error == EAGAIN || error == EINPROGRESS)
+    int result = connect_to(path, SOCK_NONBLOCK);
+    if (result >= 0) {
+        close(result);
         return 1;
-    return error == ECONNREFUSED ? 0 : -error;
+    }
+    // A full queue of a listener is a listener.
+    if (result == -EAGAIN || result == -EINPROGRESS)
+        return 1;
+    return result == -ECONNREFUSED ? 0 : result;
 }
 
 int cl_claim_file(int descriptor) {
