@@ -74,19 +74,7 @@ import Testing
 
     /// The host's sum of a file.
     private func sum(of path: String) throws -> Substring {
-        try output(of: ["md5sum", path]).prefix(32)
-    }
-
-    private func output(of command: [String]) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = command
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return String(decoding: data, as: UTF8.self)
+        try Shell.output(of: ["md5sum", path]).prefix(32)
     }
 
     /// A guest is told that its disk is full, and both live on; with room again it can write.

@@ -44,7 +44,7 @@ import Testing
             let seen = try guest.run("(cd d1/netfilter_ipv4 && \(sums))", within: .seconds(180))
             #expect(
                 seen
-                    == (try output(of: [
+                    == (try Shell.output(of: [
                         "sh", "-c", "cd \(Self.tree) && \(sums.replacing("sort", with: "LC_ALL=C sort"))",
                     ])))
             try guest.run("cd / && umount /mnt && mount -t virtiofs data /mnt && ls /mnt/d1")
@@ -109,7 +109,7 @@ import Testing
             try guest.run(
                 "(while cat /mnt/big >/dev/null; do echo 3 >/proc/sys/vm/drop_caches; done) >/dev/null 2>&1 & true")
             // The one that serves is a child of the one that was started, and the first process of its namespace.
-            for child in try output(of: ["pgrep", "-P", "\(server.processIdentifier)"]).split(separator: "\n") {
+            for child in try Shell.output(of: ["pgrep", "-P", "\(server.processIdentifier)"]).split(separator: "\n") {
                 kill(try #require(pid_t(child)), SIGKILL)
             }
             kill(server.processIdentifier, SIGKILL)
@@ -147,7 +147,7 @@ import Testing
     func whatCannotBeIsTold(_ arguments: [String], _ status: Int32, _ message: String) throws {
         let directory = try TemporaryDirectory()
         _ = try directory.write("file", Data("x".utf8))
-        try #require(try output(of: ["python3", "-c", Self.deadSocket, directory.file("dead")]) == "")
+        try #require(try Shell.output(of: ["python3", "-c", Self.deadSocket, directory.file("dead")]) == "")
         let process = try SwiftletProcess(
             ["-C", directory.path, TestHost.swiftlet, "run"] + GuestKernel.debian12().arguments + arguments,
             program: "/usr/bin/env")
@@ -175,28 +175,14 @@ import Testing
     /// Waits until no process serves a directory any more.
     private func requireNoServer(of directory: String) throws {
         let isGone = try Deadline(.seconds(10)).poll {
-            let list = try output(of: ["ps", "-e", "-o", "stat=,args="]).split(separator: "\n")
+            let list = try Shell.output(of: ["ps", "-e", "-o", "stat=,args="]).split(separator: "\n")
             return list.contains { $0.contains("virtiofsd") && $0.contains(directory) } ? nil : true
         }
         #expect(isGone == true, "a virtiofsd is left")
     }
 
     private func run(_ command: [String]) throws {
-        let text = try output(of: command)
+        let text = try Shell.output(of: command)
         #expect(text == "", "\(command)")
-    }
-
-    /// What a command of the host writes to standard output; it has to succeed.
-    private func output(of command: [String]) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = command
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "\(command)")
-        return String(decoding: data, as: UTF8.self)
     }
 }

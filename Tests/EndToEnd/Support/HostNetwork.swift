@@ -51,20 +51,3 @@ final class HostNetwork {
         return try ChildProcess(["ip", "netns", "exec", name] + arguments, streams: (null, null, null))
     }
 }
-
-/// Commands of the host's shell.
-enum Shell {
-    /// - Returns: what it wrote, and its status.
-    static func run(_ command: String) throws -> (text: String, status: Int32) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", command]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (String(decoding: data, as: UTF8.self), process.terminationStatus)
-    }
-}
