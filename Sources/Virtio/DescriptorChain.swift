@@ -1,7 +1,8 @@
 /// A driver's request: guest memory for the device to read, followed by guest memory for it to write.
 ///
 /// It is a ticket: the queue that made it (`SplitQueue.nextChain()`) knows the buffers, reads and writes them, and takes
-/// the ticket back when the request is done. The queue knows the buffers of the newest chain only.
+/// the ticket back when the request is done. The queue knows the buffers of the newest chain only, and of those that were
+/// taken together with it (`SplitQueue.anotherChain()`).
 public struct DescriptorChain: Sendable {
     /// Index of the first descriptor: how driver and device call the chain.
     public let head: UInt16
@@ -16,6 +17,13 @@ public struct DescriptorChain: Sendable {
 
     /// Which enabling of which queue it comes from.
     let epoch: UInt64
-    /// How many chains were taken before it.
+    /// Where the queue keeps its buffers, and until when.
+    let firstBuffer: Int
     let serial: UInt64
+}
+
+extension DescriptorChain {
+    /// Where the queue keeps what the device may read, and write.
+    var readableBuffers: Range<Int> { firstBuffer..<firstBuffer + readableCount }
+    var writableBuffers: Range<Int> { readableBuffers.upperBound..<readableBuffers.upperBound + writableCount }
 }

@@ -1,9 +1,9 @@
 import GuestMemory
 
-/// Access to the buffers of the newest chain, as if the readable ones were one piece of memory, and the writable ones
+/// Access to the buffers of the newest chains, as if the readable ones were one piece of memory, and the writable ones
 /// another: drivers may cut them as they like (virtio specification, 2.7.4). Offsets are in bytes.
 ///
-/// Reading a chain that is no longer the newest is `staleChain`. So is writing to it, but where its queue was reset
+/// Reading a chain whose buffers are no longer known is `staleChain`. So is writing to it, but where its queue was reset
 /// meanwhile nothing happens: a device that is late with an answer need not know.
 extension SplitQueue {
     public func loadUInt8(at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) -> UInt8 {
@@ -42,8 +42,7 @@ extension SplitQueue {
     public func write(_ bytes: RawSpan, at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) {
         guard chain.epoch == epoch else { return }
         try check(chain, offset, UInt64(bytes.byteCount), available: chain.writableLength)
-        let range = chain.readableCount..<(chain.readableCount + chain.writableCount)
-        var pieces = Pieces(range, at: offset, count: UInt64(bytes.byteCount))
+        var pieces = Pieces(chain.writableBuffers, at: offset, count: UInt64(bytes.byteCount))
         var done = 0
         while let piece = pieces.next(of: self) {
             do throws(GuestMemoryError) {
@@ -63,7 +62,7 @@ extension SplitQueue {
         _ body: (GuestBuffer) throws(VirtqueueError) -> Void
     ) throws(VirtqueueError) {
         try check(chain, offset, count, available: chain.readableLength)
-        try forEachPiece(in: 0..<chain.readableCount, at: offset, count: count, body)
+        try forEachPiece(in: chain.readableBuffers, at: offset, count: count, body)
     }
 
     /// Calls the body with each piece of a range of the writable bytes, in order; with none where the chain belongs to
@@ -76,8 +75,7 @@ extension SplitQueue {
     ) throws(VirtqueueError) {
         guard chain.epoch == epoch else { return }
         try check(chain, offset, count, available: chain.writableLength)
-        let range = chain.readableCount..<(chain.readableCount + chain.writableCount)
-        try forEachPiece(in: range, at: offset, count: count, body)
+        try forEachPiece(in: chain.writableBuffers, at: offset, count: count, body)
     }
 
     private func check(

@@ -38,7 +38,7 @@ extension SplitQueue {
                 index = 0
                 continue
             }
-            guard count < buffers.count else { throw .chainTooLong(maximum: size) }
+            guard count < size else { throw .chainTooLong(maximum: size) }
             let buffer = GuestBuffer(
                 address: GuestAddress(descriptor.address), count: UInt64(descriptor.length))
             if descriptor.isWritable {
@@ -51,16 +51,20 @@ extension SplitQueue {
             guard memory.contains(buffer.address, count: buffer.count) else {
                 throw .memory(.unmapped(buffer.address, count: buffer.count))
             }
-            buffers[count] = buffer
+            keep(buffer, at: bufferCount + count)
             count += 1
             guard descriptor.hasNext else { break }
             index = descriptor.next
         }
         guard readable + writable <= 1 << 32 else { throw .chainTooLarge }
-        serial += 1
+        defer { bufferCount += count }
         return DescriptorChain(
             head: head, readableCount: readableCount, writableCount: count - readableCount, readableLength: readable,
-            writableLength: writable, epoch: epoch, serial: serial)
+            writableLength: writable, epoch: epoch, firstBuffer: bufferCount, serial: serial)
+    }
+
+    private func keep(_ buffer: GuestBuffer, at index: Int) {
+        if index < buffers.count { buffers[index] = buffer } else { buffers.append(buffer) }
     }
 
     private func indirectTable(of descriptor: Descriptor, in table: Table) throws(VirtqueueError) -> Table {

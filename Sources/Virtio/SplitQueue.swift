@@ -35,10 +35,12 @@ public final class SplitQueue {
     /// Whether VIRTQ_USED_F_NO_NOTIFY is set.
     private var suppressesNotifications = false
 
-    /// The buffers of the newest chain; only the first ones mean something. As long as the queue, so that taking a
-    /// chain allocates nothing.
+    /// The buffers of the newest chains, those that were taken together; only the first ones mean something. At least as
+    /// long as the queue, so that taking a chain allocates nothing.
     var buffers: [GuestBuffer]
-    /// How many chains were taken.
+    /// How many of them mean something.
+    var bufferCount = 0
+    /// How often buffers were forgotten.
     var serial: UInt64 = 0
 
     /// How many more chains may be taken before somebody else's turn.
@@ -79,18 +81,42 @@ public final class SplitQueue {
     ///   had its turn: the transport goes on later.
     /// - Throws: what the driver did wrong. The queue must not be used any more then.
     public func nextChain() throws(VirtqueueError) -> DescriptorChain? {
+        guard try hasNext() else { return nil }
+        bufferCount = 0
+        serial += 1
+        return try take()
+    }
+
+    /// Takes the next chain as `nextChain()` does, and keeps the buffers of those that were taken before it known, back
+    /// to the last that `nextChain()` has taken. For a few chains at a time.
+    public func anotherChain() throws(VirtqueueError) -> DescriptorChain? {
+        guard try hasNext() else { return nil }
+        return try take()
+    }
+
+    /// Whether there is a chain, and one more may be taken.
+    private func hasNext() throws(VirtqueueError) -> Bool {
         if taken == available {
-            guard try findAvailable() else { return nil }
+            guard try findAvailable() else { return false }
         }
-        guard budget > 0 else {
-            isOverBudget = true
-            return nil
-        }
+        isOverBudget = budget == 0
+        return !isOverBudget
+    }
+
+    private func take() throws(VirtqueueError) -> DescriptorChain {
         budget -= 1
         let head = try loadAvailable(RingLayout.entry(of: taken & (size - 1), bytes: 2))
         let chain = try walk(from: head)
         taken &+= 1
         return chain
+    }
+
+    /// Puts chains back that were not needed: they are the next ones to be taken.
+    ///
+    /// - Parameter count: how many of the newest ones; none of them, and no newer one, was given back to the driver.
+    public func putBack(_ count: Int) {
+        taken &-= UInt16(truncatingIfNeeded: count)
+        budget += UInt32(count)
     }
 
     /// Starts a turn, in which at most as many chains are taken as the queue has descriptors: a driver that keeps

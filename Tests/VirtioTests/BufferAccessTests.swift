@@ -130,4 +130,55 @@ import Testing
         try region.mapping.protect(0x9_0000..<0xa_0000, .readWrite)
         #expect(try queue.loadUInt64(at: 0, of: chain) == 0)
     }
+
+    /// Chains that are taken together are all accessible; those that are put back are taken again, however they look by
+    /// then.
+    @Test func chainsAreTakenTogetherAndPutBack() throws {
+        let pages = (0..<4 as Range<UInt64>).map { TestMemory.free + 0x1000 * $0 }
+        for page in pages {
+            try driver.add([.readable(page, 8), .writable(page + 0x100, 8), .writable(page + 0x200, 8)])
+        }
+        try driver.publish()
+        for (number, page) in pages.enumerated() { try memory.store(UInt64(number), at: GuestAddress(page)) }
+        var chains = [try #require(try queue.nextChain())]
+        for _ in 0..<3 { chains.append(try #require(try queue.anotherChain())) }
+        #expect(try queue.anotherChain() == nil)
+        for (number, chain) in chains.enumerated() {
+            #expect(try queue.loadUInt64(at: 0, of: chain) == UInt64(number))
+            try queue.store(UInt64(10 + number), at: 8, of: chain)
+        }
+        for (number, page) in pages.enumerated() {
+            #expect(try memory.loadUInt64(at: GuestAddress(page + 0x200)) == UInt64(10 + number))
+        }
+        queue.putBack(2)
+        for chain in chains[..<2] { try queue.complete(chain, written: 0) }
+        #expect(try driver.takeUsed().map(\.head) == chains[..<2].map { UInt32($0.head) })
+        let third = try #require(try queue.nextChain())
+        #expect(third.head == chains[2].head)
+        #expect(try queue.loadUInt64(at: 0, of: third) == 2)
+        #expect(throws: VirtqueueError.staleChain) { try queue.loadUInt64(at: 0, of: chains[2]) }
+        #expect(try queue.nextChain()?.head == chains[3].head)
+        #expect(try queue.nextChain() == nil)
+        // The driver was asked to say when there is more.
+        try driver.add([.readable(TestMemory.free, 8)])
+        try driver.publish()
+        #expect(try queue.nextChain() != nil)
+    }
+
+    /// Many long chains together: there is room for the buffers of all of them.
+    @Test func longChainsAreTakenTogether() throws {
+        let driver = FakeDriver(
+            memory: memory, setup: TestMemory.setup(size: 64), features: VirtioFeature.indirectDescriptors)
+        let queue = try driver.makeQueue()
+        let pieces = (0..<64 as Range<UInt64>).map { FakeDriver.Piece.readable(TestMemory.free + 8 * $0, 8) }
+        for index in 0..<64 as Range<UInt64> {
+            try memory.store(index, at: GuestAddress(TestMemory.free + 8 * index))
+        }
+        for _ in 0..<10 { try driver.add(pieces, indirectAfter: 0, table: 0x19_0000) }
+        try driver.publish()
+        var chains = [try #require(try queue.nextChain())]
+        while let chain = try queue.anotherChain() { chains.append(chain) }
+        #expect(chains.count == 10)
+        for chain in chains { #expect(try queue.loadUInt64(at: 63 * 8, of: chain) == 63) }
+    }
 }
