@@ -6,44 +6,40 @@ extension VirtioVsock {
     mutating func fill(_ queue: SplitQueue) throws(VirtqueueError) {
         lacksBuffers = false
         while !(rejections.isEmpty && table.isLineEmpty) {
-            guard let chain = try nextBuffer(queue) else {
+            guard let chain = try queue.nextChain() else {
                 lacksBuffers = true
                 return
             }
             if let rejection = rejections.removeFirst() {
                 try send(rejection, chain, queue)
             } else if let id = table.dequeue() {
-                try serve(id, chain, queue)
+                if try !serve(id, chain, queue) { queue.putBack(1) }
                 table.enqueue(id)
+            } else {
+                queue.putBack(1)
             }
         }
     }
 
-    /// The buffer for the next packet; it stays that until a packet is in it.
-    private mutating func nextBuffer(_ queue: SplitQueue) throws(VirtqueueError) -> DescriptorChain? {
-        if let spare, queue.owns(spare) { return spare }
-        spare = try queue.nextChain()
-        return spare
-    }
-
-    private mutating func send(
+    private func send(
         _ header: VsockHeader, _ chain: DescriptorChain, _ queue: SplitQueue
     ) throws(VirtqueueError) {
         try header.store(to: chain, queue)
-        try queue.complete(chain, written: UInt32(VsockHeader.byteCount) + header.length)
-        spare = nil
+        try queue.complete(chain, written: UInt32(VsockHeader.byteCount))
     }
 
-    /// Sends a packet of a connection, if it turns out to have one.
+    /// Sends a packet of a connection.
+    ///
+    /// - Returns: false if it turns out to have none.
     private mutating func serve(
         _ id: VsockID, _ chain: DescriptorChain, _ queue: SplitQueue
-    ) throws(VirtqueueError) {
-        guard let connection = table[id] else { return }
+    ) throws(VirtqueueError) -> Bool {
+        guard let connection = table[id] else { return false }
         var header = VsockHeader(
             sourceCID: VsockHeader.hostCID, destinationCID: cid, sourcePort: connection.ports.host,
             destinationPort: connection.ports.guest, operation: VsockOperation.reset.rawValue)
         switch connection.phase {
-        case .reachingProgram, .draining, .leftToGuest, .askingGuest(_, _, isSent: true): return
+        case .reachingProgram, .draining, .leftToGuest, .askingGuest(_, _, isSent: true): return false
         case .askingGuest(let stream, var credit, isSent: false):
             header.operation = VsockOperation.request.rawValue
             credit.announce(in: &header)
@@ -53,28 +49,33 @@ extension VirtioVsock {
             link.announce(in: &header)
             table.set(.open(link, owesResponse: false), of: id)
         case .open(let link, owesResponse: false):
-            guard try fill(&header, link, id, chain, queue) else { return }
+            return try serve(link, id, header, chain, queue)
         case .resetting:
             table.remove(id)
         }
         try send(header, chain, queue)
+        return true
     }
 
-    /// Makes the packet that a link owes the guest; false where it owes none.
-    private mutating func fill(
-        _ header: inout VsockHeader, _ link: VsockLink, _ id: VsockID, _ chain: DescriptorChain, _ queue: SplitQueue
+    /// Sends the packet that a link owes the guest, or several with bytes of its program.
+    ///
+    /// - Parameter reset: the packet that ends the connection; what it lacks to be another one is filled in.
+    /// - Returns: false where it owes none.
+    private mutating func serve(
+        _ link: VsockLink, _ id: VsockID, _ reset: VsockHeader, _ chain: DescriptorChain, _ queue: SplitQueue
     ) throws(VirtqueueError) -> Bool {
         while let duty = link.duty {
+            var header = reset
             switch duty {
             case .receive:
-                switch try link.receive(into: chain, of: queue, with: vectors) {
+                header.operation = VsockOperation.data.rawValue
+                switch try receive(from: link, header, chain, queue) {
                 case .nothing: continue
-                case .bytes(let count):
-                    header.operation = VsockOperation.data.rawValue
-                    header.length = count
+                case .bytes: return true
                 case .broken:
                     ask(for: .close(id))
                     table.remove(id)
+                    try send(reset, chain, queue)
                     return true
                 }
             case .creditRequest: header.operation = VsockOperation.creditRequest.rawValue
@@ -89,8 +90,44 @@ extension VirtioVsock {
                 ask(for: .close(id))
                 table.set(.leftToGuest, of: id)
             }
+            try send(header, chain, queue)
             return true
         }
         return false
+    }
+
+    /// Sends what a program has for the guest: by one system call, as many packets as that takes.
+    ///
+    /// - Parameter first: the first buffer; those of the queue that follow are taken as they are needed.
+    private mutating func receive(
+        from link: VsockLink, _ header: VsockHeader, _ first: DescriptorChain, _ queue: SplitQueue
+    ) throws(VirtqueueError) -> VsockLink.Reception {
+        vectors.removeAll()
+        chains.removeAll(keepingCapacity: true)
+        var next: DescriptorChain? = first
+        while let chain = next {
+            chains.append(chain)
+            try link.append(chain, of: queue, to: vectors)
+            let wantsMore = chains.count < link.chainsWanted && vectors.byteCount < UInt64(link.credit.available)
+            next = wantsMore ? try queue.anotherChain() : nil
+        }
+        let reception = try link.receive(into: vectors)
+        var left: UInt64 = if case .bytes(let count) = reception { UInt64(count) } else { 0 }
+        var packets = 0
+        while left > 0 {
+            let chain = chains[packets]
+            var header = header
+            header.length = UInt32(min(left, chain.writableLength - VsockHeader.byteCount))
+            link.announce(in: &header)
+            try header.store(to: chain, queue)
+            try queue.stage(chain, written: UInt32(VsockHeader.byteCount) + header.length)
+            left -= UInt64(header.length)
+            packets += 1
+        }
+        try queue.publish()
+        // The first one is the caller's, if there was nothing to put into it.
+        queue.putBack(chains.count - max(packets, 1))
+        link.learn(packets: packets, of: chains.count)
+        return reception
     }
 }

@@ -27,8 +27,8 @@ public struct VirtioVsock: VirtioDevice {
     /// Packets that say that there is no connection.
     var rejections = VsockRejections()
     private var actions: [VsockAction] = []
-    /// A buffer that was taken for a packet that was not there after all.
-    var spare: DescriptorChain?
+    /// Scratch: buffers for bytes of a program.
+    var chains: [DescriptorChain] = []
     /// Whether the guest has given no buffer for the next packet.
     var lacksBuffers = false
     /// Whether packets of the guest may wait for room for answers.
@@ -55,7 +55,6 @@ public struct VirtioVsock: VirtioDevice {
         for id in table.ids { close(id) }
         table.clearLine()
         rejections.removeAll()
-        spare = nil
         lacksBuffers = false
         isTransmitHeld = false
     }

@@ -46,14 +46,15 @@ extension VsockHeader {
         allocation = UInt32(truncatingIfNeeded: details >> 32)
     }
 
-    /// Writes it to the beginning of a chain.
+    /// Writes it to the beginning of a chain, in one piece: there is one for each packet.
     func store(to chain: DescriptorChain, _ queue: SplitQueue) throws(VirtqueueError) {
-        try queue.store(sourceCID, at: 0, of: chain)
-        try queue.store(destinationCID, at: 8, of: chain)
-        try queue.store(UInt64(sourcePort) | UInt64(destinationPort) << 32, at: 16, of: chain)
-        try queue.store(UInt64(length) | UInt64(type) << 32 | UInt64(operation) << 48, at: 24, of: chain)
-        try queue.store(UInt64(flags) | UInt64(allocation) << 32, at: 32, of: chain)
-        try queue.store(forwarded, at: 40, of: chain)
+        let words: [6 of UInt64] = [
+            sourceCID, destinationCID, UInt64(sourcePort) | UInt64(destinationPort) << 32,
+            UInt64(length) | UInt64(type) << 32 | UInt64(operation) << 48, UInt64(flags) | UInt64(allocation) << 32,
+            UInt64(forwarded),
+        ]
+        let bytes = unsafe words.span.bytes
+        try queue.write(bytes.extracting(first: Int(Self.byteCount)), at: 0, of: chain)
     }
 
     /// The packet that tells its sender that there is no such connection.

@@ -38,6 +38,11 @@ final class VsockLink {
     var isAskedForCredit = false
     /// Whether the guest was asked for credit since it last had any.
     private var hasAskedForCredit = false
+    /// For how many packets the program probably has bytes.
+    private(set) var chainsWanted = 1
+
+    /// Linux gives buffers of 4 KiB, and programs rarely send more than 64 KiB at once.
+    private static let mostChains = 16
 
     init(_ stream: any VsockStream, credit: VsockCredit) {
         self.stream = stream
@@ -180,24 +185,21 @@ final class VsockLink {
         case broken
     }
 
-    /// Receives as many bytes as the guest may get.
-    ///
-    /// - Parameter chain: takes them behind the packet's header.
-    func receive(
-        into chain: DescriptorChain, of queue: SplitQueue, with vectors: GuestVectors
-    ) throws(VirtqueueError) -> Reception {
+    /// Adds the room in a chain for what the guest may get, behind a packet's header.
+    func append(
+        _ chain: DescriptorChain, of queue: SplitQueue, to vectors: GuestVectors
+    ) throws(VirtqueueError) {
         guard chain.writableLength > VsockHeader.byteCount else {
             throw .buffersTooShort(needed: VsockHeader.byteCount + 1, available: chain.writableLength)
         }
-        let count = min(chain.writableLength - VsockHeader.byteCount, UInt64(credit.available))
-        vectors.removeAll()
-        var start = GuestAddress(0)
+        let count = min(chain.writableLength - VsockHeader.byteCount, UInt64(credit.available) - vectors.byteCount)
         try queue.forEachWritablePiece(
             of: chain, at: VsockHeader.byteCount, count: count
-        ) { (piece) throws(VirtqueueError) in
-            if vectors.byteCount == 0 { start = piece.address }
-            try vectors.append(piece)
-        }
+        ) { (piece) throws(VirtqueueError) in try vectors.append(piece) }
+    }
+
+    /// Receives as many bytes as there is room for.
+    func receive(into vectors: GuestVectors) throws(VirtqueueError) -> Reception {
         switch stream.receive(into: vectors) {
         case .bytes(let received):
             credit.send(UInt32(received))
@@ -207,9 +209,18 @@ final class VsockLink {
             input = .ended
             if stream.isHungUp { refuseOutput() }
         case .broken: return .broken
-        case .badMemory: throw .memory(.inaccessible(start, count: count))
+        case .badMemory: throw .memory(vectors.inaccessiblePiece)
         }
         return .nothing
+    }
+
+    /// Learns how much the program sends at a time.
+    ///
+    /// - Parameter packets: how many of the buffers its bytes took.
+    func learn(packets: Int, of offered: Int) {
+        guard packets > 0 else { return }
+        // There may have been fewer buffers than wanted.
+        chainsWanted = packets < offered ? packets : min(max(2 * offered, chainsWanted), Self.mostChains)
     }
 
     // MARK: To the guest

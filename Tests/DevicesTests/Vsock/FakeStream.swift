@@ -21,6 +21,8 @@ final class FakeStream: VsockStream, @unchecked Sendable {
     private(set) var isSendingOver = false
     /// Pieces are received one at a time at most that large.
     var most = Int.max
+    /// How often the device asked for bytes and got some.
+    private(set) var receptions = 0
 
     /// The program closes its end.
     func hangUp() {
@@ -48,6 +50,7 @@ final class FakeStream: VsockStream, @unchecked Sendable {
             done += count
         }
         incoming.removeFirst(done)
+        receptions += 1
         return .bytes(done)
     }
 

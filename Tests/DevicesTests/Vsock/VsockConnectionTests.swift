@@ -33,6 +33,35 @@ struct VsockConnectionTests {
         #expect(packets[0].header.allocation == link.grant && packets[0].header.forwarded == 5)
     }
 
+    /// A program that sends much is asked for it in ever larger portions, which are packets as large as the buffers.
+    @Test func manyBytesTakeFewCalls() throws {
+        let link = try driver.connect()
+        let bytes = (0..<40_000).map { UInt8(truncatingIfNeeded: $0 % 251) }
+        link.stream.incoming = bytes
+        driver.notice(link)
+        let packets = try driver.receive()
+        #expect(packets.flatMap(\.bytes) == bytes)
+        #expect(packets.count == 41 && packets.allSatisfy { $0.operation == .data })
+        // 1, 2, 4, 8, and 15 until the end: the first buffers come back at once.
+        #expect(link.stream.receptions <= 7)
+        // Buffers that it turned out not to need are there for the next one.
+        for _ in 0..<3 {
+            link.stream.incoming = [1, 2, 3]
+            driver.notice(link)
+            #expect(try driver.receive(returnsBuffers: false).map(\.bytes) == [[1, 2, 3]])
+        }
+    }
+
+    /// A guest that has room for less gets no more, however many buffers it gives.
+    @Test func roomOfTheGuestIsSharedByManyBuffers() throws {
+        let link = try driver.connect(allocation: 5000)
+        link.stream.incoming = [UInt8](repeating: 7, count: 9000)
+        driver.notice(link)
+        #expect(try driver.receive().map(\.header.length).reduce(0, +) == 5000)
+        try driver.send(link.header(.creditUpdate, allocation: 5000, forwarded: 5000))
+        #expect(try driver.receive().map(\.header.length).reduce(0, +) == 4000)
+    }
+
     @Test func aGuestIsRefusedWhereNobodyListens() throws {
         try driver.send(VsockDriver.header(.request, from: 1, to: 2))
         guard case .connect(let id, 2)? = driver.takeActions().first else {
