@@ -27,6 +27,9 @@ public final class EventDescriptor: Sendable {
         return unsafe cl_read(owned.rawValue, &count, 8) == 8 ? count : 0
     }
 
+    /// Whether the counter is not 0, which it then stays.
+    public var isSignalled: Bool { cl_wait_readable_within(owned.rawValue, 0) != 0 }
+
     /// Waits until the counter is not 0, and takes it, for some milliseconds at most.
     ///
     /// - Returns: whether it has taken something.

@@ -17,8 +17,13 @@ final class FileSystemUnit: DeviceUnit {
     private var messageWarnings: DeviceWarnings
     private let messages: ServerMessages?
     /// The connection that is waited for.
-    private var watched: (socket: MessageSocket, token: EventLoop.Token)?
+    private var watched: (ends: VhostUserBackend.Ends, tokens: [EventLoop.Token])?
+    /// Whether the back-end is looked at again after a while.
+    private var looksAgain = false
     private var driver = DriverState.absent
+
+    /// Milliseconds until a back-end that somebody talks to is looked at again.
+    private static let lookDelay: UInt64 = 50
 
     var place: any VirtioPlace { unit }
 
@@ -48,7 +53,6 @@ final class FileSystemUnit: DeviceUnit {
                 call: interrupt)
             unit = VirtioUnit(device, window: window, memory: memory, interrupt: interrupt, queues: queues)
             try unit.serveElsewhere(on: loop) { [unowned self] in driverChanged() }
-            _ = try loop.add(backend.errorEvent.descriptor, .readable) { [unowned self] _ in look() }
         } catch {
             throw .host(error)
         }
@@ -80,24 +84,36 @@ final class FileSystemUnit: DeviceUnit {
 
     /// Waits for the connection as it is now: a driver that begins may have got another one.
     private func watch() {
-        guard let socket = backend.socket, socket !== watched?.socket else { return }
+        guard let ends = backend.ends, ends.socket !== watched?.ends.socket else { return }
         unwatch()
-        let token = try? loop.add(socket.descriptor, .readable) { [unowned self] _ in look() }
-        if let token { watched = (socket, token) }
+        let tokens = [ends.socket.descriptor, ends.errors.descriptor].compactMap { descriptor in
+            try? loop.add(descriptor, .moreReadable) { [unowned self] _ in look() }
+        }
+        watched = (ends, tokens)
     }
 
-    /// Forgets the connection: one that has ended stays readable.
+    /// Forgets the connection.
     private func unwatch() {
-        if let watched { loop.remove(watched.token) }
+        watched?.tokens.forEach(loop.remove)
         watched = nil
     }
 
     /// Looks what has become of the back-end.
     private func look() {
-        guard let failure = backend.untoldFailure() else { return }
-        unwatch()
-        warnings.warn("\(failure): the device needs a reset, and what the guest does there waits")
-        unit.transport.breakDown(.unserved)
+        switch backend.look() {
+        case .nothing: break
+        case .busy:
+            guard !looksAgain else { return }
+            looksAgain = true
+            loop.schedule(afterMilliseconds: Self.lookDelay) { [unowned self] in
+                looksAgain = false
+                look()
+            }
+        case .failure(let failure):
+            unwatch()
+            warnings.warn("\(failure): the device needs a reset, and what the guest does there waits")
+            unit.transport.breakDown(.unserved)
+        }
     }
 
     private func driverChanged() {

@@ -41,8 +41,6 @@ public final class VhostUserBackend: Sendable {
 
     private let requirements: Requirements
     private let path: FilePath?
-    /// Signalled by a back-end that can't go on.
-    private let errors: EventDescriptor
     private let state: Mutex<State>
 
     /// Milliseconds that a back-end has to say hello, to begin, and to end: requests of guests that are under way may be
@@ -63,11 +61,6 @@ public final class VhostUserBackend: Sendable {
     ) throws(VhostUserError) {
         self.path = path
         self.requirements = requirements
-        do throws(SystemCallError) {
-            errors = try EventDescriptor()
-        } catch {
-            throw .host(error)
-        }
         let connection = try Self.greet(socket, requirements)
         features = connection.features & requirements.features
         regionLimit = connection.regionLimit
@@ -135,9 +128,9 @@ public final class VhostUserBackend: Sendable {
     public func start(features chosen: UInt64, _ queues: [VhostUserQueue]) {
         state.withLock { state in
             do throws(VhostUserError) {
-                let deadline = Self.deadline(Self.patience)
                 var connection = if let connection = state.connection { connection } else { try reconnect(&state) }
                 state.connection = connection
+                let deadline = Self.deadline(Self.patience)
                 try connection.setFeatures(chosen, until: deadline)
                 if !connection.hasMemory {
                     try connection.setMemory(state.memory, until: deadline)
@@ -145,7 +138,7 @@ public final class VhostUserBackend: Sendable {
                 }
                 for queue in queues {
                     state.queues.append(queue.index)
-                    try connection.start(queue, errors: errors.descriptor, until: deadline)
+                    try connection.start(queue, until: deadline)
                 }
             } catch {
                 Self.cutOff(&state, error)
@@ -166,7 +159,6 @@ public final class VhostUserBackend: Sendable {
             socket.end()
             throw .offersOthers
         }
-        errors.drain()
         (state.failure, state.isFailureTold) = (nil, false)
         return connection
     }
@@ -210,31 +202,39 @@ public final class VhostUserBackend: Sendable {
         state.withLock { $0.failure }
     }
 
-    /// The connection as it is, to wait for: it is readable when `untoldFailure()` has something to say.
-    public var socket: MessageSocket? {
-        state.withLock { $0.connection?.socket }
+    /// Descriptors of the connection as it is, to wait for: one of them is readable when `look()` has something to say.
+    public struct Ends {
+        public let socket: MessageSocket
+        /// Of a back-end that can't go on.
+        public let errors: EventDescriptor
     }
 
-    /// The event of a back-end that can't go on, to wait for likewise.
-    public var errorEvent: EventDescriptor { errors }
+    public var ends: Ends? {
+        state.withLock { $0.connection.map { Ends(socket: $0.socket, errors: $0.errors) } }
+    }
 
-    /// Looks whether the back-end is still there.
-    ///
-    /// - Returns: why not, once.
-    public func untoldFailure() -> VhostUserError? {
-        // Whoever has the lock is talking to it, and sees for himself.
-        state.withLockIfAvailable { state -> VhostUserError? in
-            let hasErrors = errors.drain() > 0
+    /// What a look at a back-end shows.
+    public enum Finding: Equatable, Sendable {
+        /// Nothing that was not told before.
+        case nothing
+        case failure(VhostUserError)
+        /// Somebody is talking to it, which may take seconds: look again later.
+        case busy
+    }
+
+    /// Looks whether the back-end is still there. Never waits.
+    public func look() -> Finding {
+        state.withLockIfAvailable { state -> Finding in
             if let connection = state.connection {
                 switch connection.socket.arrival {
-                case .nothing: if hasErrors { Self.cutOff(&state, .gaveUp) }
+                case .nothing: if connection.errors.isSignalled { Self.cutOff(&state, .gaveUp) }
                 case .bytes: Self.cutOff(&state, .unasked)
                 case .end: Self.cutOff(&state, .ended)
                 }
             }
-            guard let failure = state.failure, !state.isFailureTold else { return nil }
+            guard let failure = state.failure, !state.isFailureTold else { return .nothing }
             state.isFailureTold = true
-            return failure
-        } ?? nil
+            return .failure(failure)
+        } ?? .busy
     }
 }

@@ -7,6 +7,8 @@ import SystemPackage
 /// the connection is good for nothing.
 struct VhostUserConnection {
     let socket: MessageSocket
+    /// Signalled by a back-end that can't go on. It is never read: whoever else has it can make reading wait.
+    let errors: EventDescriptor
     /// Of virtio, as the back-end offers them.
     let features: UInt64
     /// Of the protocol, as negotiated.
@@ -24,6 +26,11 @@ struct VhostUserConnection {
     /// Says hello, and learns what the back-end can do.
     init(_ socket: MessageSocket, until deadline: MonotonicInstant) throws(VhostUserError) {
         self.socket = socket
+        do throws(SystemCallError) {
+            errors = try EventDescriptor()
+        } catch {
+            throw .host(error)
+        }
         try Self.send(VhostUserMessage(.setOwner), to: socket, until: deadline)
         features = try Self.ask(.getFeatures, of: socket, until: deadline)
         guard features & VhostUserFeature.protocolFeatures != 0 else { return }
@@ -75,11 +82,7 @@ struct VhostUserConnection {
     }
 
     /// Has it serve a queue, from its beginning.
-    ///
-    /// - Parameter errors: an event by which it can tell that it can't go on.
-    func start(
-        _ queue: VhostUserQueue, errors: FileDescriptor, until deadline: MonotonicInstant
-    ) throws(VhostUserError) {
+    func start(_ queue: VhostUserQueue, until deadline: MonotonicInstant) throws(VhostUserError) {
         let index = queue.index
         try perform(VhostUserMessage(.setQueueSize, queue: index, UInt32(queue.size)), until: deadline)
         try perform(VhostUserMessage(.setQueueBase, queue: index), until: deadline)
@@ -88,7 +91,8 @@ struct VhostUserConnection {
                 queue: index, descriptorTable: queue.descriptorTable, usedRing: queue.usedRing,
                 availableRing: queue.availableRing), until: deadline)
         for (request, event) in [
-            (VhostUserRequest.setQueueError, errors), (.setQueueCall, queue.call), (.setQueueKick, queue.kick),
+            (VhostUserRequest.setQueueError, errors.descriptor), (.setQueueCall, queue.call),
+            (.setQueueKick, queue.kick),
         ] {
             try perform(VhostUserMessage(request, number: UInt64(index)), [event], until: deadline)
         }
