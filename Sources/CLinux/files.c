@@ -29,7 +29,7 @@ int cl_memory_file(const char *name) {
 
 int cl_huge_memory_file(const char *name, uint64_t page_size) {
     unsigned int shift = (unsigned int)__builtin_ctzll(page_size);
-    int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_HUGETLB | shift << MAP_HUGE_SHIFT);
+    int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | shift << MAP_HUGE_SHIFT);
     return descriptor < 0 ? -errno : descriptor;
 }
 
@@ -86,6 +86,10 @@ int cl_file_state(int descriptor, struct cl_file_state *state) {
     else
         state->has_data = status.st_size > 0 && (lseek(descriptor, 0, SEEK_DATA) >= 0 || errno != ENXIO);
     return 0;
+}
+
+int cl_seal_size(int descriptor) {
+    return fcntl(descriptor, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0 ? -errno : 0;
 }
 
 int cl_seal(int descriptor) {

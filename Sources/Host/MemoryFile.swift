@@ -33,7 +33,8 @@ public final class MemoryFile: Sendable {
         descriptor = file.release()
     }
 
-    /// A file without a name that exists in memory only.
+    /// A file without a name that exists in memory only. Nobody who is given it can change its size: memory that is gone
+    /// from a mapping would end whoever touches it.
     ///
     /// - Parameters:
     ///   - name: for `/proc/PID/maps`.
@@ -53,11 +54,16 @@ public final class MemoryFile: Sendable {
             throw hugePageSize == nil ? .host(error) : .noHugePages(error)
         }
         try self.init(file, size: size)
+        let result = cl_seal_size(descriptor.rawValue)
+        guard result == 0 else {
+            throw .host(SystemCallError("fcntl", Errno(rawValue: -result), subject: "F_ADD_SEALS"))
+        }
     }
 
     deinit {
-        // A file with a name can be used again, and keeps nothing of the guest.
-        _ = cl_resize_file(descriptor.rawValue, 0)
+        // A file with a name can be used again, and keeps nothing of the guest. One whose size is sealed may be somebody
+        // else's too, and is emptied.
+        if cl_resize_file(descriptor.rawValue, 0) != 0 { _ = cl_punch_hole(descriptor.rawValue, 0, size) }
         try? descriptor.close()
     }
 

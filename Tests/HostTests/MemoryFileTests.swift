@@ -83,6 +83,21 @@ import Testing
         #expect(reason(directory, hugePageSize: 2 << 20) == .noMountOfHugePages)
     }
 
+    /// Whoever is given a file in memory can't take memory from under a mapping, and keeps nothing of the guest.
+    @Test func theSizeOfAFileInMemoryStays() throws {
+        defer { clean() }
+        var file: MemoryFile? = try MemoryFile(inMemory: "test", size: 1 << 20)
+        let other = dup(try #require(file).descriptor.rawValue)
+        defer { close(other) }
+        #expect(pwrite(other, "guest", 5, 4096) == 5)
+        for size in [0, 4096, 2 << 20] {
+            #expect(ftruncate(other, size) == -1 && errno == EPERM)
+        }
+        file = nil
+        var state = stat()
+        #expect(fstat(other, &state) == 0 && state.st_size == 1 << 20 && state.st_blocks == 0)
+    }
+
     @Test func hugePagesThatTheHostLacksAreAnError() {
         defer { clean() }
         let error = #expect(throws: MemoryFileError.self) {

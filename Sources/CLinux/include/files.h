@@ -46,6 +46,9 @@ struct cl_file_state {
 /// 0 or a negated errno.
 int cl_file_state(int descriptor, struct cl_file_state *state);
 
+/// Seals the size of a file in memory: it stays as it is. 0 or a negated errno.
+int cl_seal_size(int descriptor);
+
 /// Seals a file in memory: its contents and size stay as they are. 0 or a negated errno.
 int cl_seal(int descriptor);
 
