@@ -1,7 +1,8 @@
-import Dispatch
+import Foundation
 import Glibc
 import Host
 import RunDirectory
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -110,22 +111,33 @@ import Testing
         #expect(error?.description.hasPrefix("the run directory can't be made: mkdir /proc/nothing") == true)
     }
 
-    /// Of many that claim a name at once, one gets it.
-    @Test func ofManyAtOnceOneGetsTheName() async throws {
+    /// Of many that claim a name at once, and keep what they got until all have tried, one gets it.
+    @Test func ofManyAtOnceOneGetsTheName() {
+        let count = 16
         let directory = directory("race")
-        let winners = await withTaskGroup(of: Int.self) { group in
-            for _ in 0..<16 {
-                group.addTask {
-                    guard let file = try? directory.claim() else { return 0 }
+        let winners = Atomic(0)
+        let (tried, mayGo, gone) = (
+            DispatchSemaphore(value: 0), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
+        )
+        for _ in 0..<count {
+            Thread {
+                do {
+                    let file = try directory.claim()
                     RunDirectory.note(process: getpid(), in: file.descriptor)
-                    usleep(200_000)
+                    winners.add(1, ordering: .relaxed)
+                    tried.signal()
+                    mayGo.wait()
                     withExtendedLifetime(file) {}
-                    return 1
+                } catch {
+                    tried.signal()
                 }
-            }
-            return await group.reduce(0, +)
+                gone.signal()
+            }.start()
         }
-        #expect(winners >= 1 && winners < 16)
+        for _ in 0..<count { tried.wait() }
+        #expect(winners.load(ordering: .relaxed) == 1)
+        for _ in 0..<winners.load(ordering: .relaxed) { mayGo.signal() }
+        for _ in 0..<count { gone.wait() }
         withRoot {}
     }
 }
