@@ -181,6 +181,7 @@ let package = Package(
                 "VhostUserTestSupport", "VirtioMem", "Virtio", "VirtioTestSupport", "GuestMemory", "KVM", "Host",
                 "TestSupport", system,
             ]),
+        tests("FrontEndTests", ["swiftlet", argumentParser]),
         tests("CommandLineTests", ["Control", "QMPProtocol", "Configuration", "Host"]),
         tests(
             "EndToEnd",

@@ -24,7 +24,7 @@ struct MachineOptions: ParsableArguments {
         parsing: .unconditional,
         help: ArgumentHelp(
             "vCPUs and, with ',sockets=2,cores=2,threads=1' behind their number, their topology.", valueName: "n"))
-    var cpus = "1"
+    var cpus = Self.defaultProcessors
 
     @Option(
         parsing: .unconditional,
@@ -98,7 +98,7 @@ struct MachineOptions: ParsableArguments {
         help: ArgumentHelp(
             "Whether the guest gets random numbers from the host (virtio-rng): on or off.", valueName: "switch"),
         completion: .list(["on", "off"]))
-    var rng = "on"
+    var rng = Self.defaultRandomNumbers
 
     @Option(
         help: ArgumentHelp(
@@ -112,13 +112,18 @@ struct MachineOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("What a guest's reboot does: reset or exit.", valueName: "action"),
         completion: .list(RebootAction.allCases.map(\.rawValue)))
-    var onReboot = RebootAction.reset.rawValue
+    var onReboot = Self.defaultRebootAction
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             "When to say why a resize makes no progress; 0 for never.", valueName: "duration"))
-    var resizeStall = "\(Milliseconds(MachineConfiguration.defaultResizeStall))"
+    var resizeStall = Self.defaultResizeStall
+
+    static let defaultProcessors = "1"
+    static let defaultRandomNumbers = "on"
+    static let defaultRebootAction = RebootAction.reset.rawValue
+    static let defaultResizeStall = "\(Milliseconds(MachineConfiguration.defaultResizeStall))"
 
     /// The machine that the options describe, not validated yet.
     ///

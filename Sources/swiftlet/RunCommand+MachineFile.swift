@@ -64,14 +64,13 @@ extension RunCommand {
             add("share", fromRoot($1, try? FileSystem(directoryOptionText: $1, index: machine.fs.count + $0)))
         }
         add("vsock", machine.vsock.map(fromRoot(vsock:)))
-        add("rng", machine.rng, unless: "on")
+        add("rng", machine.rng, unless: MachineOptions.defaultRandomNumbers)
         add("balloon", machine.balloon)
-        add("on-reboot", machine.onReboot, unless: RebootAction.reset.rawValue)
-        add(
-            "resize-stall", machine.resizeStall, unless: "\(Milliseconds(MachineConfiguration.defaultResizeStall))")
+        add("on-reboot", machine.onReboot, unless: MachineOptions.defaultRebootAction)
+        add("resize-stall", machine.resizeStall, unless: MachineOptions.defaultResizeStall)
         add("serial", serial.map { fromRoot(fromRoot($0, behind: "file:"), behind: "unix:") })
         add("console", console.map { fromRoot(fromRoot($0, behind: "file:"), behind: "unix:") })
-        add("monitor", fromRoot(monitor, behind: "unix:"), unless: "none")
+        add("monitor", fromRoot(monitor, behind: "unix:"), unless: Self.noMonitor)
         qmp.forEach { add("qmp", fromRoot($0, behind: "unix:")) }
         add("log-level", log.logLevel)
         add("log-format", log.logFormat)
