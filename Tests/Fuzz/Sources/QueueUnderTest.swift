@@ -17,6 +17,10 @@ final class QueueUnderTest {
     private let usesEventIndex: Bool
     /// The newest chains, also of queues before this one; the very newest is the last.
     private var chains: [Taken]
+    /// What the chains have in common whose buffers are known.
+    private var serial: UInt64?
+    /// How many of the newest chains can be put back.
+    private var open = 0
 
     private var taken: UInt16 = 0
     private var used: UInt16 = 0
@@ -53,7 +57,8 @@ final class QueueUnderTest {
     /// - Returns: whether the queue may be used still.
     func call(_ operation: UInt8, _ input: inout InputReader) -> Bool {
         switch operation {
-        case 0..<5: return takeChain()
+        case 0..<3: return takeChain(alone: true)
+        case 3, 4: return takeChain(alone: false)
         case 5: checkLoad(&input)
         case 6: checkStore(&input)
         case 7, 8, 9: return complete(&input)
@@ -61,6 +66,7 @@ final class QueueUnderTest {
         case 11:
             queue.beginTurn()
             budget = UInt32(setup.size)
+        case 12: putBack(&input)
         default: checkPieces(&input)
         }
         return true
@@ -68,13 +74,18 @@ final class QueueUnderTest {
 
     // MARK: Taking chains
 
-    private func takeChain() -> Bool {
+    /// - Parameter alone: whether the buffers of other chains may be forgotten.
+    private func takeChain(alone: Bool) -> Bool {
         let head = memory.loadUInt16(setup.availableRing + 4 + 2 * UInt64(taken & (setup.size - 1)))
         do {
-            let chain = try queue.nextChain()
+            let chain = alone ? try queue.nextChain() : try queue.anotherChain()
             updateIndex(foundOne: chain != nil)
             if let chain {
                 check(chain)
+                require(alone || serial == nil || serial == chain.serial, "chains are taken together")
+                require(!alone || serial != chain.serial, "a chain is taken alone")
+                serial = chain.serial
+                open += 1
             } else if budget > 0 {
                 require(memory.loadUInt16(availableIndexAddress) == taken, "chains that are there are taken")
             }
@@ -126,6 +137,16 @@ final class QueueUnderTest {
         chains = chains.suffix(3) + [Taken(chain: chain, reference: reference)]
     }
 
+    /// What was not needed is there again.
+    private func putBack(_ input: inout InputReader) {
+        let count = min(Int(input.uint8() & 3), open, chains.count)
+        queue.putBack(count)
+        open -= count
+        taken &-= UInt16(count)
+        budget += UInt32(count)
+        chains.removeLast(count)
+    }
+
     private func reasonToRefuse(head: UInt16?) -> Bool {
         if !ringsAreApart || known == taken {
             guard let index = memory.loadUInt16(availableIndexAddress), index &- taken <= setup.size,
@@ -142,6 +163,7 @@ final class QueueUnderTest {
 
     private func complete(_ input: inout InputReader) -> Bool {
         guard let which = select(&input) else { return true }
+        open = 0
         let written = input.length()
         let entry = setup.usedRing + 4 + 8 * UInt64(used & (setup.size - 1))
         let before = memory.loadUInt16(setup.usedRing + 2)
@@ -194,10 +216,9 @@ final class QueueUnderTest {
         return back < chains.count ? chains[chains.count - 1 - back] : nil
     }
 
-    /// Whether its buffers may be used: those of the newest only.
+    /// Whether its buffers may be used: those of the newest only, and of those taken together with it.
     private func isCurrent(_ which: Taken) -> Bool {
-        which.chain.epoch == queue.epoch && which.chain.serial == chains.last?.chain.serial
-            && chains.last?.chain.epoch == queue.epoch
+        which.chain.epoch == queue.epoch && which.chain.serial == serial
     }
 
     private func checkLoad(_ input: inout InputReader) {
@@ -282,7 +303,7 @@ final class QueueUnderTest {
             return nil
         }
         guard isCurrent(which) else {
-            require(outcome.error == .staleChain, "only the newest chain has buffers")
+            require(outcome.error == .staleChain, "only the newest chains have buffers")
             return nil
         }
         let buffers = writable ? which.reference.writable : which.reference.readable
