@@ -150,9 +150,11 @@ import SystemPackage
         // Where the host accounts for everything, that much is not taken from others for it.
         let accountsForAll = KernelText.number("/proc/sys/vm/overcommit_memory") == 2 && !backing.reserve
         try protect(0..<(accountsForAll ? hostPageSize : size), .readWrite)
+        // A huge page would be cleared for nothing, which takes longer than all else here.
+        if backing.transparentHugePages { _ = advise(0..<size, CInt(MADV_NOHUGEPAGE)) }
+        defer { if backing.transparentHugePages { _ = advise(0..<size, CInt(MADV_HUGEPAGE)) } }
         try touch(0)
-        // All of it: the host may have given a huge page.
-        try discard(0..<size)
+        try discard(0..<hostPageSize)
     }
 
     /// Writes zero to the first byte of a page, which populates it. Needs the handlers of SIGSEGV and SIGBUS that
