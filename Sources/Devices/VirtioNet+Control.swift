@@ -46,6 +46,8 @@ extension VirtioNet {
             return true
         case (Command.pairs, 0):
             guard has(Feature.multipleQueues), length >= 2 else { return false }
+            // The host's kernel takes its time to stop and to start queues.
+            queue.endTurn()
             return try setPairCount(Int(try queue.loadUInt16(at: 2, of: chain)))
         case (Command.offloads, 0):
             guard has(Feature.controlGuestOffloads), length >= 8 else { return false }

@@ -119,6 +119,11 @@ public final class SplitQueue {
         budget += UInt32(count)
     }
 
+    /// Ends this turn: what was done took long, and others have theirs before the next chain is taken.
+    public func endTurn() {
+        budget = 0
+    }
+
     /// Starts a turn, in which at most as many chains are taken as the queue has descriptors: a driver that keeps
     /// filling it does not keep others waiting.
     func beginTurn() {

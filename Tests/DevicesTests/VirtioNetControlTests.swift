@@ -80,6 +80,24 @@ struct VirtioNetControlTests {
         #expect(driver.wants(pair: 1) == [])
     }
 
+    /// Bringing pairs into use takes the host's kernel long. A driver that asks for it again and again keeps nobody from
+    /// their turn.
+    @Test func pairsTakeATurnEach() throws {
+        let driver = try NetDriver(pairs: 3, features: NetDriver.usual | Feature.multipleQueues)
+        let place = NetDriver.data + 0x6_0000
+        try driver.memory.write([4, 0, 2, 0], at: GuestAddress(place))
+        for number in 0..<3 as Range<UInt64> {
+            try driver.queues[6].add([.readable(place, 4), .writable(place + 8 + number, 1)])
+        }
+        try driver.queues[6].publish()
+        for notifications in [[6], [6], []] {
+            _ = driver.fixture.host.takeNotifications()
+            driver.fixture.transport.processQueue(6)
+            #expect(try driver.queues[6].takeUsed().count == 1)
+            #expect(driver.fixture.host.takeNotifications() == notifications)
+        }
+    }
+
     /// A driver that does without several pairs has its control queue as the third.
     @Test func controlQueueWithoutSeveralPairs() throws {
         let driver = try NetDriver(pairs: 3, features: Self.features)
