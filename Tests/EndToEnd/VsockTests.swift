@@ -1,4 +1,5 @@
 import Foundation
+import Host
 import Testing
 
 /// Connections between programs of the host and of a guest.
@@ -27,10 +28,7 @@ import Testing
     {
         let count = 1000
         let size = 1 << 14
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        DescriptorLimit.raise()
         try withSockets(kernel, Self.bootArguments + ["--virtio-mem", "id=vm0,size=1G"]) { guest, path in
             try startEcho(guest)
             try guest.resize("vm0", to: .mebibytes(256))

@@ -122,6 +122,10 @@ def all_parts():
     guests(
         "full-file-systems", "directories while memory is resized", f"{files}/filesAreSoundWhileMemoryIsResized",
         f"{files}/aDirectoryIsARoot", seconds=200, **full)
+    for name, kernel in ("all-devices", "6.12"), ("all-devices-6.1", "6.1"):
+        guests(
+            name, f"all devices at work in one machine, Linux {kernel}", "EndToEnd.AllDevicesTests", seconds=700,
+            kernel=kernel, **full)
     guests("full-balloon", "the balloon, and free pages", "EndToEnd.BalloonTests", seconds=540, **full)
     guests(
         "reboot-storm", "ten restarts while sizes change, with each kernel", "EndToEnd.RebootStormTests", seconds=250,
