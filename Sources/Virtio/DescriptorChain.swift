@@ -17,8 +17,9 @@ public struct DescriptorChain: Sendable {
 
     /// Which enabling of which queue it comes from.
     let epoch: UInt64
-    /// Where the queue keeps its buffers, and until when.
+    /// Where the queue keeps its buffers.
     let firstBuffer: Int
+    /// The queue's `serial` then: it knows the buffers as long as that stays.
     let serial: UInt64
 }
 

@@ -81,7 +81,9 @@ extension SplitQueue {
     private func check(
         _ chain: DescriptorChain, _ offset: UInt64, _ count: UInt64, available: UInt64
     ) throws(VirtqueueError) {
-        guard chain.epoch == epoch, chain.serial == serial else { throw .staleChain }
+        guard chain.epoch == epoch, chain.serial == serial, chain.writableBuffers.upperBound <= bufferCount else {
+            throw .staleChain
+        }
         let (end, overflow) = offset.addingReportingOverflow(count)
         guard !overflow, end <= available else {
             throw .buffersTooShort(needed: overflow ? .max : end, available: available)

@@ -111,12 +111,15 @@ public final class SplitQueue {
         return chain
     }
 
-    /// Puts chains back that were not needed: they are the next ones to be taken.
+    /// Puts the newest chains back, which were not needed: they are the next ones to be taken, and walked again then.
     ///
-    /// - Parameter count: how many of the newest ones; none of them, and no newer one, was given back to the driver.
-    public func putBack(_ count: Int) {
+    /// - Parameters:
+    ///   - first: the oldest of them.
+    ///   - count: how many they are. None of them was given back to the driver.
+    public func putBack(from first: DescriptorChain, count: Int = 1) {
         taken &-= UInt16(truncatingIfNeeded: count)
         budget += UInt32(count)
+        bufferCount = first.firstBuffer
     }
 
     /// Ends this turn: what was done took long, and others have theirs before the next chain is taken.

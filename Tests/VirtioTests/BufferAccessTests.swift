@@ -150,8 +150,11 @@ import Testing
         for (number, page) in pages.enumerated() {
             #expect(try memory.loadUInt64(at: GuestAddress(page + 0x200)) == UInt64(10 + number))
         }
-        queue.putBack(2)
-        for chain in chains[..<2] { try queue.complete(chain, written: 0) }
+        try queue.complete(chains[0], written: 0)
+        queue.putBack(from: chains[2], count: 2)
+        #expect(throws: VirtqueueError.staleChain) { try queue.loadUInt64(at: 0, of: chains[2]) }
+        #expect(try queue.loadUInt64(at: 0, of: chains[1]) == 1)
+        try queue.complete(chains[1], written: 0)
         #expect(try driver.takeUsed().map(\.head) == chains[..<2].map { UInt32($0.head) })
         let third = try #require(try queue.nextChain())
         #expect(third.head == chains[2].head)

@@ -140,7 +140,8 @@ final class QueueUnderTest {
     /// What was not needed is there again.
     private func putBack(_ input: inout InputReader) {
         let count = min(Int(input.uint8() & 3), open, chains.count)
-        queue.putBack(count)
+        guard count > 0 else { return }
+        queue.putBack(from: chains[chains.count - count].chain, count: count)
         open -= count
         taken &-= UInt16(count)
         budget += UInt32(count)
@@ -162,8 +163,11 @@ final class QueueUnderTest {
     // MARK: Completing them
 
     private func complete(_ input: inout InputReader) -> Bool {
-        guard let which = select(&input) else { return true }
-        open = 0
+        let back = Int(input.uint8() & 3)
+        guard back < chains.count else { return true }
+        let which = chains[chains.count - 1 - back]
+        // Those that are newer can still be put back.
+        open = min(open, back)
         let written = input.length()
         let entry = setup.usedRing + 4 + 8 * UInt64(used & (setup.size - 1))
         let before = memory.loadUInt16(setup.usedRing + 2)
