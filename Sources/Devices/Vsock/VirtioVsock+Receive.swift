@@ -13,10 +13,10 @@ extension VirtioVsock {
             if let rejection = rejections.removeFirst() {
                 try send(rejection, chain, queue)
             } else if let id = table.dequeue() {
-                if try !serve(id, chain, queue) { queue.putBack(1) }
+                if try !serve(id, chain, queue) { queue.putBack(from: chain) }
                 table.enqueue(id)
             } else {
-                queue.putBack(1)
+                queue.putBack(from: chain)
             }
         }
     }
@@ -59,7 +59,7 @@ extension VirtioVsock {
 
     /// Sends the packet that a link owes the guest, or several with bytes of its program.
     ///
-    /// - Parameter reset: the packet that ends the connection; what it lacks to be another one is filled in.
+    /// - Parameter reset: the packet that ends the connection: others have the same addresses and ports.
     /// - Returns: false where it owes none.
     private mutating func serve(
         _ link: VsockLink, _ id: VsockID, _ reset: VsockHeader, _ chain: DescriptorChain, _ queue: SplitQueue
@@ -126,7 +126,8 @@ extension VirtioVsock {
         }
         try queue.publish()
         // The first one is the caller's, if there was nothing to put into it.
-        queue.putBack(chains.count - max(packets, 1))
+        let kept = max(packets, 1)
+        if kept < chains.count { queue.putBack(from: chains[kept], count: chains.count - kept) }
         link.learn(packets: packets, of: chains.count)
         return reception
     }

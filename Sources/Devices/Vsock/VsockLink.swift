@@ -38,8 +38,10 @@ final class VsockLink {
     var isAskedForCredit = false
     /// Whether the guest was asked for credit since it last had any.
     private var hasAskedForCredit = false
-    /// For how many packets the program probably has bytes.
-    private(set) var chainsWanted = 1
+    /// For how many packets the program probably has bytes at a time.
+    private var burst = 1
+    /// Whether it had fewer the last time, so that there probably are none now.
+    private var isDrained = false
 
     /// Linux gives buffers of 4 KiB, and programs rarely send more than 64 KiB at once.
     private static let mostChains = 16
@@ -171,6 +173,7 @@ final class VsockLink {
 
     /// The stream has something, or is hung up.
     func notice(isHungUp: Bool) {
+        isDrained = false
         switch input {
         case .idle: input = .promising
         case .ended, .unwanted: if isHungUp { refuseOutput() }
@@ -214,13 +217,17 @@ final class VsockLink {
         return .nothing
     }
 
+    /// How many buffers of the guest are worth taking for what the program has.
+    var chainsWanted: Int { isDrained ? 1 : burst }
+
     /// Learns how much the program sends at a time.
     ///
     /// - Parameter packets: how many of the buffers its bytes took.
     func learn(packets: Int, of offered: Int) {
         guard packets > 0 else { return }
+        isDrained = packets < offered
         // There may have been fewer buffers than wanted.
-        chainsWanted = packets < offered ? packets : min(max(2 * offered, chainsWanted), Self.mostChains)
+        burst = isDrained ? packets : min(max(2 * offered, burst), Self.mostChains)
     }
 
     // MARK: To the guest
