@@ -52,7 +52,8 @@ public final class EventLoop {
         epoll = try OwnedFileDescriptor(result: Int(cl_epoll_create()), of: "epoll_create1")
     }
 
-    /// Calls the handler whenever the descriptor is ready (level-triggered), until it is removed.
+    /// Calls the handler whenever the descriptor is ready, until it is removed: level-triggered, unless the interest says
+    /// otherwise.
     ///
     /// - Throws: `SystemCallError`: EPERM for a descriptor that is always ready, such as a regular file's.
     public func add(

@@ -52,11 +52,11 @@ final class FileSystemUnit: DeviceUnit {
                 backend, tag: fileSystem.tag, queueSize: fileSystem.queueSize, memory: memory, kicks: queues.events,
                 call: interrupt)
             unit = VirtioUnit(device, window: window, memory: memory, interrupt: interrupt, queues: queues)
-            try unit.serveElsewhere(on: loop) { [unowned self] in driverChanged() }
+            try unit.serveElsewhere(on: loop) { [unowned self] in look() }
         } catch {
             throw .host(error)
         }
-        watch()
+        look()
         if let messages {
             try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
                 try messages.forEach(on: loop) { [unowned self] text in
@@ -83,13 +83,18 @@ final class FileSystemUnit: DeviceUnit {
     }
 
     /// Waits for the connection as it is now: a driver that begins may have got another one.
-    private func watch() {
-        guard let ends = backend.ends, ends.socket !== watched?.ends.socket else { return }
+    private func watch(_ ends: VhostUserBackend.Ends) {
+        guard ends.socket !== watched?.ends.socket else { return }
         unwatch()
         let tokens = [ends.socket.descriptor, ends.errors.descriptor].compactMap { descriptor in
             try? loop.add(descriptor, .moreReadable) { [unowned self] _ in look() }
         }
         watched = (ends, tokens)
+        // A host that lacks something for the moment may have it later.
+        if tokens.count < 2 {
+            unwatch()
+            lookLater()
+        }
     }
 
     /// Forgets the connection.
@@ -98,27 +103,16 @@ final class FileSystemUnit: DeviceUnit {
         watched = nil
     }
 
-    /// Looks what has become of the back-end.
+    /// Looks what has become of the back-end, and of the driver.
     private func look() {
-        switch backend.look() {
-        case .nothing: break
-        case .busy:
-            guard !looksAgain else { return }
-            looksAgain = true
-            loop.schedule(afterMilliseconds: Self.lookDelay) { [unowned self] in
-                looksAgain = false
-                look()
-            }
-        case .failure(let failure):
+        // While a vCPU waits for the back-end, the transport is taken, too.
+        guard let finding = backend.look() else { return lookLater() }
+        if let ends = finding.ends { watch(ends) }
+        if let failure = finding.failure {
             unwatch()
             warnings.warn("\(failure): the device needs a reset, and what the guest does there waits")
             unit.transport.breakDown(.unserved)
         }
-    }
-
-    private func driverChanged() {
-        look()
-        watch()
         let new = unit.transport.driver
         guard new != driver else { return }
         driver = new
@@ -127,10 +121,19 @@ final class FileSystemUnit: DeviceUnit {
         }
     }
 
+    private func lookLater() {
+        guard !looksAgain else { return }
+        looksAgain = true
+        loop.schedule(afterMilliseconds: Self.lookDelay) { [unowned self] in
+            looksAgain = false
+            look()
+        }
+    }
+
     func systemReset() {
+        // It waits for the back-end, which may use the guest's memory until it has stopped.
         place.systemReset()
         driver = .absent
         look()
-        watch()
     }
 }

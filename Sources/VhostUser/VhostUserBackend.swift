@@ -4,7 +4,7 @@ import SystemPackage
 
 /// A process that serves the queues of a device (vhost-user), as whoever has the device knows it.
 ///
-/// Calls may come from any thread; they wait for the back-end, but never longer than a few seconds. One that ends, lies or
+/// Calls may come from any thread; they wait for the back-end, but never longer than ten seconds. One that ends, lies or
 /// does not answer is cut off: the device is broken then, until a driver begins anew and there is a back-end again.
 public final class VhostUserBackend: Sendable {
     /// What the device is to be able to do.
@@ -202,29 +202,26 @@ public final class VhostUserBackend: Sendable {
         state.withLock { $0.failure }
     }
 
-    /// Descriptors of the connection as it is, to wait for: one of them is readable when `look()` has something to say.
+    /// Descriptors of a connection, to wait for: one of them becomes readable when `look()` has something to say.
     public struct Ends {
         public let socket: MessageSocket
         /// Of a back-end that can't go on.
         public let errors: EventDescriptor
     }
 
-    public var ends: Ends? {
-        state.withLock { $0.connection.map { Ends(socket: $0.socket, errors: $0.errors) } }
-    }
-
     /// What a look at a back-end shows.
-    public enum Finding: Equatable, Sendable {
-        /// Nothing that was not told before.
-        case nothing
-        case failure(VhostUserError)
-        /// Somebody is talking to it, which may take seconds: look again later.
-        case busy
+    public struct Finding {
+        /// Why it was cut off, if that was not told before.
+        public let failure: VhostUserError?
+        /// The connection as it is; nil where there is none.
+        public let ends: Ends?
     }
 
     /// Looks whether the back-end is still there. Never waits.
-    public func look() -> Finding {
-        state.withLockIfAvailable { state -> Finding in
+    ///
+    /// - Returns: nil while somebody is talking to it, which may take seconds: look again later.
+    public func look() -> Finding? {
+        state.withLockIfAvailable { state in
             if let connection = state.connection {
                 switch connection.socket.arrival {
                 case .nothing: if connection.errors.isSignalled { Self.cutOff(&state, .gaveUp) }
@@ -232,9 +229,10 @@ public final class VhostUserBackend: Sendable {
                 case .end: Self.cutOff(&state, .ended)
                 }
             }
-            guard let failure = state.failure, !state.isFailureTold else { return .nothing }
-            state.isFailureTold = true
-            return .failure(failure)
-        } ?? .busy
+            let failure = state.isFailureTold ? nil : state.failure
+            state.isFailureTold = state.failure != nil
+            let ends = state.connection.map { Ends(socket: $0.socket, errors: $0.errors) }
+            return Finding(failure: failure, ends: ends)
+        }
     }
 }
