@@ -1,5 +1,5 @@
 // Programs at both ends of virtio-vsock's connections, with bytes that tell where they belong. Each serves all of its
-// connections in one process: a thousand processes would be the most that a small guest does.
+// connections in one process: a thousand processes would keep a small guest busier than their connections do.
 
 #define _GNU_SOURCE
 #include "guest_tools.h"

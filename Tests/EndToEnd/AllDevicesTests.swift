@@ -67,7 +67,7 @@ import Testing
             #expect(crowd.failure == nil)
             for name in Self.work.keys { #expect(try guest.run("cat /tmp/\(name).done") == "ok\n", "\(name)") }
             try transfers.finish(with: guest)
-            #expect(echo.peak > 0)
+            #expect(echo.peak == Self.sockets)
             try guest.requireSilence()
             try guest.requireHealthyKernel()
             try guest.quit()
@@ -104,7 +104,7 @@ import Testing
     /// Has the balloon take some MiB of what the guest has now.
     private func leave(_ guest: Guest, without taken: UInt64) throws {
         let plugged = try ["vm0", "vm1"].reduce(0) { $0 + (try guest.memoryDevice($1).size ?? 0) } >> 20
-        try guest.monitor("balloon \(Self.bootMemory + plugged - taken)")
+        try #require(try guest.monitor("balloon \(Self.bootMemory + plugged - taken)") == "")
     }
 
     /// Asks for sizes, and gives the guest some time, which has much else to do.
