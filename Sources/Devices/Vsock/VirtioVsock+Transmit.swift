@@ -2,20 +2,27 @@ import Virtio
 
 /// Packets from the guest.
 extension VirtioVsock {
+    /// So many packets of a connection are taken together: more than a guest can send with what it is granted, if they are
+    /// as large as Linux makes them.
+    private static let packetsAtOnce = 16
+
     mutating func drain(_ queue: SplitQueue) throws(VirtqueueError) {
         isTransmitHeld = false
         // Each makes one answer at most.
         while rejections.hasRoom {
             guard let chain = try queue.nextChain() else { return }
-            try take(VsockHeader(of: chain, queue), chain, queue)
-            try queue.complete(chain, written: 0)
+            let header = try VsockHeader(of: chain, queue)
+            packets.removeAll(keepingCapacity: true)
+            packets.append(VsockPacket(chain: chain, count: header.length))
+            try take(header, queue)
+            for packet in packets { try queue.stage(packet.chain, written: 0) }
+            try queue.publish()
         }
         isTransmitHeld = true
     }
 
-    private mutating func take(
-        _ header: VsockHeader, _ chain: DescriptorChain, _ queue: SplitQueue
-    ) throws(VirtqueueError) {
+    /// Does what a packet asks for, the first of `packets`.
+    private mutating func take(_ header: VsockHeader, _ queue: SplitQueue) throws(VirtqueueError) {
         // Nobody else's packets can come this way.
         guard header.sourceCID == cid else { return }
         let operation = VsockOperation(rawValue: header.operation)
@@ -33,7 +40,7 @@ extension VirtioVsock {
             credit.learn(from: header)
             begin(id, ports, stream, credit)
         case (.data, .open(let link, _)):
-            try forward(header, chain, queue, id, link)
+            try forward(header, queue, id, link)
         case (.shutdown, .open(let link, _)):
             shutDown(header, id, link)
         case (.creditUpdate, .open(let link, _)):
@@ -82,21 +89,36 @@ extension VirtioVsock {
     }
 
     private mutating func forward(
-        _ header: VsockHeader, _ chain: DescriptorChain, _ queue: SplitQueue, _ id: VsockID, _ link: VsockLink
+        _ header: VsockHeader, _ queue: SplitQueue, _ id: VsockID, _ link: VsockLink
     ) throws(VirtqueueError) {
         link.learn(from: header)
-        guard UInt64(header.length) <= chain.readableLength - VsockHeader.byteCount else {
+        guard packets[0].isWhole, link.accept(packets[0].count) else {
             close(id)
             return reject(header)
         }
+        takeMore(behind: header, queue, link)
         let wasWaiting = link.isWaiting
-        switch try link.forward(chain, count: header.length, of: queue, with: vectors) {
+        switch try link.forward(packets, of: queue, with: vectors) {
         case .fine:
             if !wasWaiting, link.isWaiting { ask(for: .watchRoom(id, true)) }
             table.enqueue(id)
         case .broken:
             close(id)
             reject(header)
+        }
+    }
+
+    /// Takes the packets that go on with the same bytes, so that one system call sends all of them. Whatever else comes is
+    /// left for its own turn, and what is wrong with it, too.
+    private mutating func takeMore(behind header: VsockHeader, _ queue: SplitQueue, _ link: VsockLink) {
+        while packets.count < Self.packetsAtOnce, let chain = try? queue.anotherChain() {
+            guard let next = try? VsockHeader(of: chain, queue), next.continues(header) else {
+                return queue.putBack(from: chain)
+            }
+            let packet = VsockPacket(chain: chain, count: next.length)
+            guard packet.isWhole, link.accept(packet.count) else { return queue.putBack(from: chain) }
+            link.learn(from: next)
+            packets.append(packet)
         }
     }
 

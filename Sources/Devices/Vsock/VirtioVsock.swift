@@ -27,8 +27,9 @@ public struct VirtioVsock: VirtioDevice {
     /// Packets that say that there is no connection.
     var rejections = VsockRejections()
     private var actions: [VsockAction] = []
-    /// Scratch: buffers for bytes of a program.
+    /// Scratch: buffers for bytes of a program, and packets of the guest that are taken together.
     var chains: [DescriptorChain] = []
+    var packets: [VsockPacket] = []
     /// Whether the guest has given no buffer for the next packet.
     var lacksBuffers = false
     /// Whether packets of the guest may wait for room for answers.

@@ -57,6 +57,13 @@ extension VsockHeader {
         try queue.write(bytes.extracting(first: Int(Self.byteCount)), at: 0, of: chain)
     }
 
+    /// Whether this packet has the bytes that follow those of another one.
+    func continues(_ other: VsockHeader) -> Bool {
+        operation == VsockOperation.data.rawValue && other.operation == operation && type == other.type
+            && sourceCID == other.sourceCID && destinationCID == other.destinationCID
+            && sourcePort == other.sourcePort && destinationPort == other.destinationPort
+    }
+
     /// The packet that tells its sender that there is no such connection.
     var rejection: VsockHeader {
         VsockHeader(

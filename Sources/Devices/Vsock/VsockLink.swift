@@ -60,44 +60,59 @@ final class VsockLink {
         case broken
     }
 
+    /// Counts bytes of the guest that are to be passed on.
+    ///
+    /// - Returns: false where the guest may not send them.
+    func accept(_ count: UInt32) -> Bool {
+        let mayCome =
+            switch output {
+            case .open, .refused: true
+            case .finishing, .finished: count == 0
+            }
+        return mayCome && credit.receive(count)
+    }
+
     /// Passes bytes of the guest on to the program.
     ///
     /// - Parameters:
-    ///   - count: bytes behind the packet's header; the chain has them.
+    ///   - packets: each has been accepted, and is whole.
     ///   - vectors: scratch.
     func forward(
-        _ chain: DescriptorChain, count: UInt32, of queue: SplitQueue, with vectors: GuestVectors
+        _ packets: [VsockPacket], of queue: SplitQueue, with vectors: GuestVectors
     ) throws(VirtqueueError) -> Verdict {
-        guard credit.receive(count) else { return .broken }
-        switch output {
-        case .finishing, .finished: return count == 0 ? .fine : .broken
-        case .refused:
-            credit.forward(count)
-            return .fine
-        case .open: break
-        }
+        if case .refused = output { return drop(packets) }
         var done: UInt64 = 0
-        if waiting.isEmpty, count > 0 {
+        if waiting.isEmpty, packets.contains(where: { $0.count > 0 }) {
             vectors.removeAll()
-            try queue.forEachReadablePiece(
-                of: chain, at: VsockHeader.byteCount, count: UInt64(count)
-            ) { (piece) throws(VirtqueueError) in try vectors.append(piece) }
+            for packet in packets {
+                try queue.forEachReadablePiece(
+                    of: packet.chain, at: VsockHeader.byteCount, count: UInt64(packet.count)
+                ) { (piece) throws(VirtqueueError) in try vectors.append(piece) }
+            }
             switch stream.send(vectors) {
             case .bytes(let sent): done = UInt64(sent)
             case .wouldBlock: break
             case .ended:
                 refuseOutput()
-                credit.forward(count)
-                return .fine
+                return drop(packets)
             case .broken: return .broken
             // What can't be sent can't be copied either, and that says what is wrong.
             case .badMemory: break
             }
         }
         credit.forward(UInt32(done))
-        if done < UInt64(count) {
-            try waiting.append(chain, at: VsockHeader.byteCount + done, count: UInt64(count) - done, of: queue)
+        for packet in packets {
+            let sent = min(done, UInt64(packet.count))
+            done -= sent
+            guard sent < UInt64(packet.count) else { continue }
+            try waiting.append(
+                packet.chain, at: VsockHeader.byteCount + sent, count: UInt64(packet.count) - sent, of: queue)
         }
+        return .fine
+    }
+
+    private func drop(_ packets: [VsockPacket]) -> Verdict {
+        for packet in packets { credit.forward(packet.count) }
         return .fine
     }
 

@@ -21,8 +21,9 @@ final class FakeStream: VsockStream, @unchecked Sendable {
     private(set) var isSendingOver = false
     /// Pieces are received one at a time at most that large.
     var most = Int.max
-    /// How often the device asked for bytes and got some.
+    /// How often the device asked for bytes and got some, and how often it sent some.
     private(set) var receptions = 0
+    private(set) var transmissions = 0
 
     /// The program closes its end.
     func hangUp() {
@@ -73,6 +74,7 @@ final class FakeStream: VsockStream, @unchecked Sendable {
         let count = min(room, bytes.count)
         guard count > 0 else { return .wouldBlock }
         room -= count
+        transmissions += 1
         outgoing += bytes.prefix(count)
         return .bytes(count)
     }

@@ -52,6 +52,49 @@ struct VsockConnectionTests {
         }
     }
 
+    /// Packets of a connection that stand behind each other are sent by one call; what comes between them, and what breaks
+    /// a rule, has its own.
+    @Test func manyPacketsTakeFewCalls() throws {
+        let (first, second) = (try driver.connect(from: 1), try driver.connect(from: 2))
+        func data(_ link: VsockDriver.Link, _ bytes: Range<UInt8>) -> (VsockHeader, [UInt8]) {
+            (link.header(.data), Array(bytes))
+        }
+        try driver.sendTogether([data(first, 0..<10), data(first, 10..<10), data(first, 10..<100), data(second, 5..<9)])
+        #expect(first.stream.outgoing == Array(0..<100) && first.stream.transmissions == 1)
+        #expect(second.stream.outgoing == Array(5..<9))
+        // A program that takes a part gets the rest when it has room.
+        first.stream.room = 15
+        try driver.sendTogether([data(first, 0..<10), data(first, 10..<30), data(first, 30..<40)])
+        #expect(first.stream.outgoing.count == 115)
+        first.stream.room = .max
+        driver.notice(first)
+        #expect(first.stream.outgoing.dropFirst(100) == ArraySlice(Array(0..<40)))
+        // The end of what is sent, and bytes behind it, which may not be.
+        try driver.sendTogether([
+            data(second, 0..<3), (second.header(.shutdown, flags: .sending), []), data(second, 3..<6),
+            data(first, 0..<1),
+        ])
+        #expect(second.stream.outgoing == Array(5..<9) + Array(0..<3) && second.stream.isSendingOver)
+        #expect(try driver.receive().map(\.operation).contains(.reset))
+        #expect(first.stream.outgoing.last == 0 && driver.connectionCount == 1)
+    }
+
+    /// Packets that are taken together may have no more bytes than one by one.
+    @Test func grantsHoldForPacketsTogether() throws {
+        let link = try driver.connect()
+        link.stream.room = 0
+        var left = Int(link.grant) - 5
+        while left > 0 {
+            let count = min(left, 16_000)
+            try driver.send(link.header(.data), [UInt8](repeating: 1, count: count))
+            left -= count
+        }
+        #expect(driver.connectionCount == 1)
+        try driver.sendTogether([(link.header(.data), [1, 2, 3]), (link.header(.data), [4, 5, 6])])
+        #expect(try driver.receive().map(\.operation) == [.reset])
+        #expect(driver.connectionCount == 0)
+    }
+
     /// A guest that has room for less gets no more, however many buffers it gives.
     @Test func roomOfTheGuestIsSharedByManyBuffers() throws {
         let link = try driver.connect(allocation: 5000)

@@ -129,6 +129,32 @@ final class VsockDriver {
             operation: operation.rawValue, flags: flags.rawValue, allocation: allocation, forwarded: forwarded)
     }
 
+    /// A packet as it is in memory.
+    private static func packet(_ header: VsockHeader, _ bytes: [UInt8]) -> [UInt8] {
+        let words = [
+            header.sourceCID, header.destinationCID, UInt64(header.sourcePort) | UInt64(header.destinationPort) << 32,
+            UInt64(header.length) | UInt64(header.type) << 32 | UInt64(header.operation) << 48,
+            UInt64(header.flags) | UInt64(header.allocation) << 32,
+        ]
+        let start = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+        return start + (0..<4).map { UInt8(truncatingIfNeeded: header.forwarded >> (8 * $0)) } + bytes
+    }
+
+    /// Sends packets of a few bytes, and has the device look at all of them at once.
+    func sendTogether(_ packets: [(header: VsockHeader, bytes: [UInt8])]) throws {
+        for (number, (header, bytes)) in packets.enumerated() {
+            var header = header
+            header.length = UInt32(bytes.count)
+            let address = Self.packets + 0x400 * UInt64(number)
+            let packet = Self.packet(header, bytes)
+            try memory.write(packet, at: GuestAddress(address))
+            #expect(try transmitter.add([.readable(address, UInt32(packet.count))]) != nil)
+        }
+        try transmitter.publish()
+        #expect(fixture.transport.processQueue(1) == nil)
+        #expect(try transmitter.takeUsed().count == packets.count)
+    }
+
     /// Sends a packet, and has the device look at it.
     ///
     /// - Parameters:
@@ -140,14 +166,7 @@ final class VsockDriver {
     ) throws -> VirtqueueError? {
         var header = header
         header.length = length ?? UInt32(bytes.count)
-        let words = [
-            header.sourceCID, header.destinationCID, UInt64(header.sourcePort) | UInt64(header.destinationPort) << 32,
-            UInt64(header.length) | UInt64(header.type) << 32 | UInt64(header.operation) << 48,
-            UInt64(header.flags) | UInt64(header.allocation) << 32,
-        ]
-        var packet = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
-        packet += (0..<4).map { UInt8(truncatingIfNeeded: header.forwarded >> (8 * $0)) }
-        packet += bytes
+        let packet = Self.packet(header, bytes)
         try memory.write(packet, at: GuestAddress(Self.packets))
         let first = min(cut ?? 44, packet.count)
         return try transmit([

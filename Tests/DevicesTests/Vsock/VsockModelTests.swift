@@ -65,7 +65,8 @@ struct VsockModelTests {
             let index = Int.random(in: 0..<ends.count, using: &random)
             let stream = ends[index].link.stream
             switch Int.random(in: 0..<9, using: &random) {
-            case 0, 1: try send(index)
+            case 0: try send(index)
+            case 1: try sendTogether(index)
             case 2, 3: sendByProgram(index)
             case 4, 5:
                 stream.room = min(stream.room + Int.random(in: 0..<9000, using: &random), 50_000)
@@ -91,6 +92,19 @@ struct VsockModelTests {
             let bytes = Array(bytes(0x4000).prefix(max(0, ends[index].credit)))
             ends[index].sent += bytes
             try driver.send(ends[index].header(.data), bytes, cut: 44 + bytes.count / 3)
+        }
+
+        /// Packets that the device finds at once, of this connection and others.
+        private func sendTogether(_ first: Int) throws {
+            var packets: [(VsockHeader, [UInt8])] = []
+            for _ in 0..<Int.random(in: 1...6, using: &random) {
+                let index = random.chance(3) ? Int.random(in: 0..<ends.count, using: &random) : first
+                guard !ends[index].isSendingOver else { continue }
+                let bytes = Array(bytes(900).prefix(max(0, ends[index].credit)))
+                ends[index].sent += bytes
+                packets.append((ends[index].header(.data), bytes))
+            }
+            try driver.sendTogether(packets)
         }
 
         /// The guest takes packets.
