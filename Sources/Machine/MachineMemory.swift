@@ -43,7 +43,10 @@ enum MachineMemory {
         var regions: [GuestMemoryRegion] = []
         for (device, place) in zip(configuration.memoryDevices, layout.memoryDeviceRegions) {
             let option = "--virtio-mem \(device.id)"
-            let backing = try device.backend.makeBacking(size: device.size, name: device.id, option: option)
+            var backing = try device.backend.makeBacking(size: device.size, name: device.id, option: option)
+            // Linux (since 6.18 also where nothing may be accessed) makes huge pages of a few pages that are populated:
+            // it could populate unplugged blocks beside one whose memory is about to be discarded.
+            if device.blockSize < transparentHugePageSize { backing.transparentHugePages = false }
             regions.append(
                 try makeRegion(device.id, place.start, device.size, backing, .inaccessible, option: option))
         }

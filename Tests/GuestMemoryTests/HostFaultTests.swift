@@ -30,8 +30,10 @@ import Testing
 
         init(populates: Bool) throws {
             try GuestMemory.installProcessHandlers()
+            // With blocks of less than a huge page, as machines make it.
             let part = try GuestMemoryRegion(
-                name: "vm0", start: GuestAddress(1 << 32), size: UInt64(blockCount) * blockSize)
+                name: "vm0", start: GuestAddress(1 << 32), size: UInt64(blockCount) * blockSize,
+                backing: MemoryBacking(transparentHugePages: false))
             memory = GuestMemory(regions: [part])
             host = FaultyHost(part)
             region = try ElasticRegion(
