@@ -19,6 +19,7 @@ final class EchoServer {
 
     init(at path: String) throws {
         let listener = try HostSocket(listeningAt: path).released()
+        _ = fcntl(listener, F_SETFL, O_NONBLOCK)
         let thread = Thread { [state, done] in
             Self.serve(HostSocket(listener), state)
             done.signal()
@@ -43,15 +44,18 @@ final class EchoServer {
                 pollfd(fd: $0.socket.descriptor, events: Int16($0.bytes.isEmpty ? POLLIN : POLLOUT), revents: 0)
             }
             poll(&entries, nfds_t(entries.count), 100)
-            for index in clients.indices where entries[index + 1].revents != 0 {
+            let count = clients.count
+            // All who wait, before anybody is served: so all who begin together are there together.
+            while entries[0].revents != 0 {
+                let descriptor = accept(listener.descriptor, nil, nil)
+                guard descriptor >= 0 else { break }
+                clients.append(Client(socket: HostSocket(descriptor)))
+            }
+            state.peak.store(max(clients.count, state.peak.load(ordering: .relaxed)), ordering: .relaxed)
+            for index in 0..<count where entries[index + 1].revents != 0 {
                 move(&clients[index], &buffer)
             }
             clients.removeAll { $0.isEnding }
-            if entries[0].revents != 0 {
-                let descriptor = accept(listener.descriptor, nil, nil)
-                if descriptor >= 0 { clients.append(Client(socket: HostSocket(descriptor))) }
-                state.peak.store(max(clients.count, state.peak.load(ordering: .relaxed)), ordering: .relaxed)
-            }
         }
     }
 
