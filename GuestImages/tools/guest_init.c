@@ -190,8 +190,9 @@ static int open_console(void) {
     return terminal >= 0 ? terminal : open("/dev/console", O_RDWR | O_NOCTTY);
 }
 
-/// Starts a shell in a session of its own, controlled by the console.
-static pid_t start_shell(void) {
+/// Forks a child with a session of its own and no signal blocked, as all that init starts expects it; returns as fork
+/// does.
+static pid_t fork_session(void) {
     pid_t child = fork();
     if (child != 0)
         return child;
@@ -199,6 +200,14 @@ static pid_t start_shell(void) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
+    return 0;
+}
+
+/// Starts a shell in a session of its own, controlled by the console.
+static pid_t start_shell(void) {
+    pid_t child = fork_session();
+    if (child != 0)
+        return child;
     int terminal = open_console();
     for (int descriptor = 0; terminal >= 0 && descriptor <= STDERR_FILENO; descriptor++)
         dup2(terminal, descriptor);
@@ -225,13 +234,9 @@ enum { agent_unavailable = 69 };
 static pid_t start_agent(void) {
     if (agent_program < 0)
         return -1;
-    pid_t child = fork();
+    pid_t child = fork_session();
     if (child != 0)
         return child;
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    setsid();
     if (chdir("/") != 0)
         perror("init: /");
     char *arguments[] = {"swiftlet-agent", NULL};
