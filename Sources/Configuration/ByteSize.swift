@@ -21,8 +21,6 @@ public struct ByteSize: Sendable, Equatable, Hashable, CustomStringConvertible {
         }
     }
 
-    private static let units: [(letter: Character, shift: UInt64)] = [("T", 40), ("G", 30), ("M", 20), ("K", 10)]
-
     public init(_ bytes: UInt64) {
         self.bytes = bytes
     }
@@ -31,9 +29,10 @@ public struct ByteSize: Sendable, Equatable, Hashable, CustomStringConvertible {
     public init(parsing text: some StringProtocol) throws(ParseError) {
         var digits = Substring(text)
         var shift: UInt64 = 0
-        if let last = text.last, let unit = Self.units.first(where: { last.uppercased() == String($0.letter) }) {
-            shift = unit.shift
-            digits.removeLast()
+        if let last = digits.utf8.last, let unit = Self.shift(ofUnit: last) {
+            shift = unit
+            // Not the last Character, which may be more than the letter.
+            digits.unicodeScalars.removeLast()
         }
         guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
             throw Self.isNegative(Substring(text)) ? .negative(String(text)) : .malformed(String(text))
@@ -44,6 +43,17 @@ public struct ByteSize: Sendable, Equatable, Hashable, CustomStringConvertible {
         bytes = count << shift
     }
 
+    /// Each start of a machine reads and writes sizes: a table of units would take longer.
+    private static func shift(ofUnit letter: UInt8) -> UInt64? {
+        switch letter {
+        case UInt8(ascii: "T"), UInt8(ascii: "t"): 40
+        case UInt8(ascii: "G"), UInt8(ascii: "g"): 30
+        case UInt8(ascii: "M"), UInt8(ascii: "m"): 20
+        case UInt8(ascii: "K"), UInt8(ascii: "k"): 10
+        default: nil
+        }
+    }
+
     /// Whether a text would be a size without the minus before it.
     private static func isNegative(_ text: Substring) -> Bool {
         text.hasPrefix("-") && !text.hasPrefix("--") && (try? ByteSize(parsing: text.dropFirst())) != nil
@@ -51,10 +61,14 @@ public struct ByteSize: Sendable, Equatable, Hashable, CustomStringConvertible {
 
     /// The size in the largest unit that shows it exactly: `8G`, `1536M`, `1000`.
     public var description: String {
-        for unit in Self.units where bytes > 0 && bytes % (1 << unit.shift) == 0 {
-            return "\(bytes >> unit.shift)\(unit.letter)"
+        guard bytes > 0 else { return "0" }
+        return switch bytes.trailingZeroBitCount {
+        case 40...: "\(bytes >> 40)T"
+        case 30...: "\(bytes >> 30)G"
+        case 20...: "\(bytes >> 20)M"
+        case 10...: "\(bytes >> 10)K"
+        default: "\(bytes)"
         }
-        return "\(bytes)"
     }
 }
 

@@ -78,122 +78,134 @@ extension LaunchRequest {
     /// Reads what `arguments()` wrote; the machine's configuration is not validated.
     ///
     /// - Throws: `ConfigurationError` for an option that is unknown, malformed, missing or given twice.
-    public init(arguments: some Sequence<String>) throws(ConfigurationError) {
-        var given: [String: [String]] = [:]
-        var iterator = arguments.makeIterator()
-        while let name = iterator.next() {
-            guard Self.options.contains(name) else {
-                throw ConfigurationError(name, "unknown option; they are \(Self.options.joined(separator: ", "))")
-            }
-            guard let value = iterator.next() else {
-                throw ConfigurationError(name, "needs a value")
-            }
-            guard given[name] == nil || Self.repeatableOptions.contains(name) else {
-                throw ConfigurationError(name, "given twice")
-            }
-            given[name, default: []].append(value)
-        }
-        guard let kernel = given["--kernel"]?.first else {
+    public init(arguments: [String]) throws(ConfigurationError) {
+        let given = try Given(arguments)
+        guard let kernel = given.value("--kernel") else {
             throw ConfigurationError("--kernel", "missing")
         }
         self.init(machine: try Self.machine(from: given), kernel: try Kernel(optionText: kernel))
-        if let text = given["--initrd"]?.first {
+        if let text = given.value("--initrd") {
             initialRAMDisk = try InitialRAMDisk(optionText: text)
         }
-        if let text = given["--serial"]?.first {
+        if let text = given.value("--serial") {
             serial = try Channel(option: "--serial", text)
         }
-        if let text = given["--console"]?.first {
+        if let text = given.value("--console") {
             machine.hasConsole = true
             console = try Channel(option: "--console", text)
         }
-        if let text = given["--monitor"]?.first {
+        if let text = given.value("--monitor") {
             monitor = try Monitor(optionText: text)
         }
-        for text in given["--qmp"] ?? [] {
+        for text in given.all("--qmp") {
             qmp.append(try Place(option: "--qmp", text))
         }
-        if let text = given["--run-directory"]?.first {
+        if let text = given.value("--run-directory") {
             runDirectory = try Place(option: "--run-directory", text)
         }
-        if let texts = given["--log"] {
+        let logTexts = given.all("--log")
+        if !logTexts.isEmpty {
             logs = []
-            for text in texts {
-                logs.append(try LogDestination(optionText: text))
-            }
         }
-        if let text = given["--end-with"]?.first {
+        for text in logTexts {
+            logs.append(try LogDestination(optionText: text))
+        }
+        if let text = given.value("--end-with") {
             endWith = try Self.endWith(optionText: text)
         }
     }
-
-    private static let options = [
-        "--name", "--cpus", "--memory", "--on-reboot", "--resize-stall", "--numa", "--virtio-mem", "--rng",
-        "--disk", "--net", "--vsock", "--fs", "--share", "--balloon", "--kernel", "--initrd", "--serial", "--console",
-        "--monitor", "--qmp", "--run-directory", "--log", "--end-with", "--cmdline",
-    ]
-    private static let repeatableOptions: Set = [
-        "--numa", "--virtio-mem", "--disk", "--net", "--fs", "--share", "--qmp", "--log",
-    ]
 
     /// Reads the value of `--end-with`: `fd=3`.
     public static func endWith(optionText text: String) throws(ConfigurationError) -> Int32 {
         try OptionText("--end-with", text, keys: ["fd"]).descriptor()
     }
 
-    private static func machine(from given: [String: [String]]) throws(ConfigurationError) -> MachineConfiguration {
-        var machine = MachineConfiguration()
-        if let text = given["--name"]?.first {
+    private static func machine(from given: Given) throws(ConfigurationError) -> MachineConfiguration {
+        var machine = MachineConfiguration(commandLine: given.value("--cmdline") ?? KernelCommandLine().text)
+        if let text = given.value("--name") {
             machine.name = text
         }
-        if let text = given["--cpus"]?.first {
+        if let text = given.value("--cpus") {
             machine.processors = try ProcessorTopology(optionText: text)
         }
-        if let text = given["--memory"]?.first {
+        if let text = given.value("--memory") {
             let memory = try BootMemory(optionText: text, isOpened: true)
             machine.memory = memory.size ?? machine.memory
             machine.memoryBackend = memory.backend
         }
-        if let text = given["--resize-stall"]?.first {
+        if let text = given.value("--resize-stall") {
             machine.resizeStall = try MachineConfiguration.resizeStall(optionText: text)
         }
-        if let text = given["--on-reboot"]?.first {
+        if let text = given.value("--on-reboot") {
             machine.onReboot = try RebootAction(optionText: text)
         }
-        if let text = given["--cmdline"]?.first {
-            machine.commandLine = text
-        }
-        for text in given["--numa"] ?? [] {
+        for text in given.all("--numa") {
             machine.nodes.append(try NUMANode(optionText: text))
         }
-        for text in given["--virtio-mem"] ?? [] {
+        for text in given.all("--virtio-mem") {
             machine.memoryDevices.append(try MemoryDevice(optionText: text, isOpened: true))
         }
-        if let text = given["--rng"]?.first {
+        if let text = given.value("--rng") {
             machine.hasEntropy = try MachineConfiguration.hasEntropy(optionText: text)
         }
-        for (index, text) in (given["--disk"] ?? []).enumerated() {
+        for (index, text) in given.all("--disk").enumerated() {
             machine.disks.append(try Disk(optionText: text, index: index, isOpened: true))
         }
-        for (index, text) in (given["--net"] ?? []).enumerated() {
+        for (index, text) in given.all("--net").enumerated() {
             machine.networkDevices.append(try NetworkDevice(optionText: text, index: index, isOpened: true))
         }
-        for text in given["--fs"] ?? [] {
+        for text in given.all("--fs") {
             machine.fileSystems.append(
                 try FileSystem(socketOptionText: text, index: machine.fileSystems.count, isOpened: true))
         }
-        for text in given["--share"] ?? [] {
+        for text in given.all("--share") {
             machine.fileSystems.append(
                 try FileSystem(directoryOptionText: text, index: machine.fileSystems.count, isOpened: true))
         }
-        if let text = given["--balloon"]?.first {
+        if let text = given.value("--balloon") {
             machine.balloon = try Balloon(optionText: text)
         }
-        if let text = given["--vsock"]?.first {
+        if let text = given.value("--vsock") {
             machine.vsock = try Vsock(optionText: text, isOpened: true)
         }
         return machine
     }
+}
+
+/// The options that a process was given, by name.
+private struct Given {
+    private var values = NamedValues()
+
+    private static let names = [
+        "--name", "--cpus", "--memory", "--on-reboot", "--resize-stall", "--numa", "--virtio-mem", "--rng",
+        "--disk", "--net", "--vsock", "--fs", "--share", "--balloon", "--kernel", "--initrd", "--serial", "--console",
+        "--monitor", "--qmp", "--run-directory", "--log", "--end-with", "--cmdline",
+    ]
+    private static let repeatableNames = [
+        "--numa", "--virtio-mem", "--disk", "--net", "--fs", "--share", "--qmp", "--log",
+    ]
+
+    init(_ arguments: [String]) throws(ConfigurationError) {
+        var rest = arguments[...]
+        while let name = rest.popFirst() {
+            guard Self.names.contains(name) else {
+                throw ConfigurationError(name, "unknown option; they are \(Self.names.joined(separator: ", "))")
+            }
+            guard let value = rest.popFirst() else {
+                throw ConfigurationError(name, "needs a value")
+            }
+            guard self.value(name) == nil || Self.repeatableNames.contains(name) else {
+                throw ConfigurationError(name, "given twice")
+            }
+            values.append(value, as: name)
+        }
+    }
+
+    /// All values of an option, in order.
+    func all(_ name: String) -> [String] { values.all(name) }
+
+    /// The value of an option, or nil where it isn't given.
+    func value(_ name: String) -> String? { values.first(name) }
 }
 
 extension MachineConfiguration {

@@ -4,7 +4,7 @@ extension MemoryBackend {
     static let keys = [
         "backend", "share", "hugepages", "thp", "prealloc", "reserve", "host-nodes", "policy", pathKey,
     ]
-    static let repeatableKeys: Set = ["host-nodes"]
+    static let repeatableKeys = ["host-nodes"]
     static let pathKey = "path"
     /// The key of a descriptor, which only a launch request has.
     static let descriptorKey = "fd"
@@ -75,7 +75,8 @@ extension MemoryBackend {
     /// A path takes all that follows it, so that a key behind it would silently become part of a file's name.
     func checkNothingFollowsPath(in option: OptionText, keys: [String]) throws(ConfigurationError) {
         guard let path else { return }
-        for key in keys where path.contains(",\(key)=") {
+        let rest = path.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).dropFirst()
+        for key in keys where rest.contains(where: { $0.starts(with: "\(key)=".utf8) }) {
             throw ConfigurationError(
                 option.option, "path takes all that follows it, and \"\(key)=\" follows: give path last")
         }

@@ -3,7 +3,7 @@ struct OptionText {
     /// The option and what was given, for error messages: `--virtio-mem id=vm0,size=8G`.
     let option: String
     private let keys: [String]
-    private var values: [String: [String]] = [:]
+    private var values = NamedValues()
 
     /// - Parameters:
     ///   - option: name of the option, with its dashes.
@@ -14,8 +14,8 @@ struct OptionText {
     ///   - rest: a key whose value is the whole remaining text, whatever signs that has.
     ///   - open: a key whose value ends only where one of the keys follows: it may have commas.
     init(
-        _ option: String, _ text: some StringProtocol, keys: [String], hiddenKeys: Set<String> = [],
-        repeatable: Set<String> = [], rest: String? = nil, open: String? = nil
+        _ option: String, _ text: some StringProtocol, keys: [String], hiddenKeys: [String] = [],
+        repeatable: [String] = [], rest: String? = nil, open: String? = nil
     ) throws(ConfigurationError) {
         self.option = text.isEmpty ? option : "\(option) \(text)"
         self.keys = keys
@@ -26,7 +26,7 @@ struct OptionText {
         var remaining = Substring(text).unicodeScalars
         while true {
             if let rest, remaining.starts(with: "\(rest)=".unicodeScalars) {
-                values[rest] = [String(remaining.dropFirst(rest.unicodeScalars.count + 1))]
+                values.append(String(remaining.dropFirst(rest.unicodeScalars.count + 1)), as: rest)
                 return
             }
             var word = remaining.prefix { $0 != "," }
@@ -40,10 +40,10 @@ struct OptionText {
             guard keys.contains(key) || hiddenKeys.contains(key) else {
                 throw problem("unknown key \"\(key)\"")
             }
-            guard values[key] == nil || repeatable.contains(key) else {
+            guard value(key) == nil || repeatable.contains(key) else {
                 throw problem("\"\(key)\" is given twice")
             }
-            values[key, default: []].append(String(word[word.index(after: sign)...]))
+            values.append(String(word[word.index(after: sign)...]), as: key)
             guard word.endIndex != remaining.endIndex else { return }
             remaining = remaining[remaining.index(after: word.endIndex)...]
         }
@@ -66,10 +66,10 @@ struct OptionText {
     }
 
     /// All values of a key, in order.
-    func all(_ key: String) -> [String] { values[key] ?? [] }
+    func all(_ key: String) -> [String] { values.all(key) }
 
     /// The value of a key, or nil where it isn't given.
-    func value(_ key: String) -> String? { values[key]?.first }
+    func value(_ key: String) -> String? { values.first(key) }
 
     /// The value of a key that must be given.
     func required(_ key: String) throws(ConfigurationError) -> String {

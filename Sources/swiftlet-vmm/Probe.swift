@@ -36,7 +36,7 @@ struct Probe {
     private mutating func examine(_ system: KVMSystem) {
         for capability in KVMCapability.required {
             add(
-                "cap-" + capability.name.dropFirst("KVM_CAP_".count).lowercased().replacing("_", with: "-"),
+                "cap-" + String(capability.name.dropFirst("KVM_CAP_".count).lowercased().map { $0 == "_" ? "-" : $0 }),
                 system.value(of: capability) > 0 ? "yes" : "no")
         }
         add("max-vcpus", "\(system.value(of: .maximumVCPUs))")

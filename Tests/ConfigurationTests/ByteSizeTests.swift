@@ -10,7 +10,9 @@ import Testing
         #expect(try ByteSize(parsing: text).bytes == bytes)
     }
 
-    @Test(arguments: ["", "K", "8GB", "8 G", " 8", "+8", "-", "--1", "0x10", "1.5G", "1e3", "８", "8G\n", "G8", "8KK"])
+    @Test(arguments: [
+        "", "K", "8GB", "8 G", " 8", "+8", "-", "--1", "0x10", "1.5G", "1e3", "８", "8G\n", "G8", "8KK", "5\u{600}K",
+    ])
     func junkIsAnError(text: String) {
         #expect(throws: ByteSize.ParseError.malformed(text)) { try ByteSize(parsing: text) }
     }
