@@ -19,21 +19,50 @@ struct HostProcessor {
             // A processor's lines have less than 8 KiB; there may be hundreds of processors.
             start = (try? file.descriptor.bytes(count: 8192, at: 0)) ?? []
         }
-        self.init(cpuinfo: String(decoding: start, as: UTF8.self))
+        self.init(cpuinfo: start)
     }
 
-    init(cpuinfo: String) {
-        // Each start reads it: bytes are compared, not characters.
-        func value(_ key: String) -> Substring.UTF8View? {
-            for line in cpuinfo.utf8.split(separator: UInt8(ascii: "\n")) where line.starts(with: key.utf8) {
-                guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
-                return Substring(line[colon...]).utf8.dropFirst(2)
+    /// - Parameter cpuinfo: the file's beginning. Each start reads it: bytes are compared, and nothing is copied.
+    init(cpuinfo: [UInt8]) {
+        var (hasVMX, hasSVM) = (false, false)
+        var physicalAddressBits: Int?
+        for line in Pieces(cpuinfo[...], separator: UInt8(ascii: "\n")) {
+            // Behind the first processor's lines one is empty.
+            guard !line.isEmpty else { break }
+            if line.starts(with: "flags".utf8) {
+                for flag in Pieces(line, separator: UInt8(ascii: " ")) {
+                    hasVMX = hasVMX || flag.elementsEqual("vmx".utf8)
+                    hasSVM = hasSVM || flag.elementsEqual("svm".utf8)
+                }
+            } else if line.starts(with: "address sizes".utf8) {
+                // "address sizes : 46 bits physical, 48 bits virtual"
+                let value = line.drop { $0 != UInt8(ascii: ":") }.dropFirst(2)
+                physicalAddressBits = Int(String(decoding: value.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self))
             }
-            return nil
         }
-        let flags = value("flags")?.split(separator: UInt8(ascii: " ")) ?? []
-        hasVMX = flags.contains { $0.elementsEqual("vmx".utf8) }
-        hasSVM = flags.contains { $0.elementsEqual("svm".utf8) }
-        physicalAddressBits = value("address sizes").flatMap { Int(Substring($0).prefix { $0.isNumber }) }
+        self.hasVMX = hasVMX
+        self.hasSVM = hasSVM
+        self.physicalAddressBits = physicalAddressBits
+    }
+
+    /// What stands between separators.
+    private struct Pieces: Sequence, IteratorProtocol {
+        private var rest: ArraySlice<UInt8>?
+        private let separator: UInt8
+
+        init(_ text: ArraySlice<UInt8>, separator: UInt8) {
+            rest = text
+            self.separator = separator
+        }
+
+        mutating func next() -> ArraySlice<UInt8>? {
+            guard let text = rest else { return nil }
+            guard let end = text.firstIndex(of: separator) else {
+                rest = nil
+                return text
+            }
+            rest = text[(end + 1)...]
+            return text[..<end]
+        }
     }
 }

@@ -5,8 +5,10 @@ import SystemPackage
 enum SiblingProgram {
     /// - Throws: `Refusal` where it is not there.
     static func path(of name: String) throws -> FilePath {
-        let own = try ProcessImage.path()
-        let path = own.removingLastComponent().appending(name)
+        let own = try ProcessImage.path().string
+        // Each start comes by here: FilePath takes long to take itself apart.
+        let directory = own.utf8.lastIndex(of: UInt8(ascii: "/")).map { own[...$0] } ?? ""
+        let path = FilePath("\(directory)\(name)")
         do {
             _ = try Stat(path)
         } catch {
