@@ -9,11 +9,15 @@
 struct start {
     void (*body)(void *);
     void *argument;
+    // What the host shows of a name (TASK_COMM_LEN).
+    char name[16];
 };
 
 static void *run(void *argument) {
     struct start start = *(struct start *)argument;
     free(argument);
+    // A thread names itself by one system call, others only by way of /proc.
+    pthread_setname_np(pthread_self(), start.name);
     start.body(start.argument);
     return NULL;
 }
@@ -24,6 +28,7 @@ int cl_thread_create(pthread_t *thread, const char *name, size_t stack_size, int
     if (start == NULL)
         return ENOMEM;
     *start = (struct start){.body = body, .argument = argument};
+    strncpy(start->name, name, sizeof start->name - 1);
 
     // A thread inherits the mask of its maker: block first, so that no signal slips in before it runs.
     sigset_t blocked, previous;
@@ -45,14 +50,9 @@ int cl_thread_create(pthread_t *thread, const char *name, size_t stack_size, int
     int result = pthread_create(thread, &attributes, run, start);
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &previous, NULL);
-    if (result != 0) {
+    if (result != 0)
         free(start);
-        return result;
-    }
-    char short_name[16] = {0};
-    strncpy(short_name, name, sizeof short_name - 1);
-    pthread_setname_np(*thread, short_name);
-    return 0;
+    return result;
 }
 
 int cl_thread_id(void) {

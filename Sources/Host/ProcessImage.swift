@@ -26,6 +26,14 @@ public enum ProcessImage {
         return FilePath(String(decoding: bytes, as: UTF8.self))
     }
 
+    /// What the process was started with, the name that it was called by first. `CommandLine.arguments` has the same, but
+    /// finds it by way of `/proc/self/maps` and `/proc/self/cmdline`, which a start can be spared.
+    public static var arguments: [String] {
+        (0..<cl_argument_count()).compactMap { index in
+            unsafe cl_argument(index).map { unsafe String(cString: $0) }
+        }
+    }
+
     /// Makes sure that standard input, output and error are open, so that no other descriptor gets their numbers.
     public static func reserveStandardDescriptors() {
         for number in CInt(0)...2 where fcntl(number, F_GETFD) < 0 {

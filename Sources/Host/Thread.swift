@@ -90,6 +90,10 @@ public final class Thread: Sendable {
         }
     }
 
+    /// Has all threads allocate from what the first one has. They need less memory together, and start without making an
+    /// arena of their own. To be called before there are others.
+    public static func shareAllocations() { cl_share_one_arena() }
+
     /// Enough for every thread here; only what is touched takes memory.
     private static let stackSize = 1 << 20
 }

@@ -16,7 +16,7 @@ ignoreBrokenPipes()
 
 let options: AgentOptions
 do {
-    options = try AgentOptions(Array(CommandLine.arguments.dropFirst()))
+    options = try AgentOptions(Array(ProcessImage.arguments.dropFirst()))
 } catch {
     tell(error.text)
     exit(AgentStatus.usage)

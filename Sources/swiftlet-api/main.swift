@@ -17,7 +17,7 @@ func fail(_ error: any Error, status: CInt) -> Never {
 
 let request: APIServerRequest
 do {
-    request = try APIServerRequest(arguments: CommandLine.arguments.dropFirst())
+    request = try APIServerRequest(arguments: ProcessImage.arguments.dropFirst())
 } catch {
     fail(error, status: 64)
 }

@@ -7,8 +7,9 @@ import SystemPackage
 // The process that holds a guest, as `swiftlet run` starts it: its arguments are a machine and the numbers of open
 // descriptors (see LaunchRequest). `--probe` says what the host can do.
 
-let arguments = Array(CommandLine.arguments.dropFirst())
+let arguments = Array(ProcessImage.arguments.dropFirst())
 ignoreBrokenPipes()
+Thread.shareAllocations()
 
 if arguments == ["--probe"] {
     _ = try? FileDescriptor.standardOutput.writeAll(Probe().text.utf8)

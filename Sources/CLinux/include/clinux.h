@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "allocation.h"
+#include "arguments.h"
 #include "directories.h"
 #include "disks.h"
 #include "files.h"
