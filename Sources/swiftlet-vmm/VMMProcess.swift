@@ -25,8 +25,8 @@ final class VMMProcess {
     private var monitorServer: SocketServer<MonitorSession>?
     private var qmpServers: [SocketServer<QMPConversation>] = []
     private let sizeChanges = SizeChanges()
-    /// By device, in bytes.
-    private var requestedSizes: [String: UInt64]
+    /// By device, in bytes, where they are no longer what the machine was started with.
+    private var requestedSizes: [String: UInt64] = [:]
     /// Whether a client of QMP, or the monitor, ends the machine.
     private var isEndedByClient = false
     private var machine: Machine?
@@ -38,8 +38,6 @@ final class VMMProcess {
     /// - Throws: what the host refuses.
     init(_ request: LaunchRequest) throws {
         self.request = request
-        requestedSizes = Dictionary(
-            request.machine.memoryDevices.map { ($0.id, $0.requestedSize) }, uniquingKeysWith: { $1 })
         // Each connection takes one.
         if request.machine.vsock != nil { DescriptorLimit.raise() }
         loop = try EventLoop()
@@ -291,7 +289,8 @@ final class VMMProcess {
     private func tellSizes(of id: String) {
         guard let size = sizeChanges.next(id) else { return }
         tell(.memoryDeviceSizeChanged(id: id, size: size))
-        log.write(LogEntry(plugged: size, requested: requestedSizes[id] ?? 0, of: id))
+        let requested = requestedSizes[id] ?? request.machine.memoryDevices.first { $0.id == id }?.requestedSize ?? 0
+        log.write(LogEntry(plugged: size, requested: requested, of: id))
         loop.schedule(afterMilliseconds: SizeChanges.interval) { [unowned self] in tellSizes(of: id) }
     }
 
