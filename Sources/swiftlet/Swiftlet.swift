@@ -38,19 +38,29 @@ struct Swiftlet: ParsableCommand {
         static let usage: CInt = 64
     }
 
-    /// What the arguments ask for.
-    private static func command(_ arguments: [String]) throws -> any ParsableCommand {
-        if FilePath(CommandLine.arguments.first ?? "").lastComponent?.string == CloudHypervisorCommand.name {
+    /// Does what the arguments ask for.
+    ///
+    /// - Parameter program: the name by which the program was called, with or without a directory.
+    private static func perform(_ arguments: [String], asProgram program: String) throws {
+        let isStandIn = program == CloudHypervisorCommand.name || program.hasSuffix("/\(CloudHypervisorCommand.name)")
+        if isStandIn {
             try CloudHypervisorCommand.check(arguments)
-            return try CloudHypervisorCommand.parseAsRoot()
+            var command = try CloudHypervisorCommand.parseAsRoot(arguments)
+            return try command.run()
         }
-        if arguments.first == RunCommand.name {
-            let options = Array(arguments.dropFirst())
-            if let command = RunCommand(plain: options) { return command }
+        if arguments.first == RunOptions.command {
+            let given = Array(arguments.dropFirst())
             // Beneath the tree of all commands it takes three times as long. What can't be parsed, and help, is the
             // tree's to explain.
-            if let command = try? RunCommand.parse(options) { return command }
+            if let options = RunOptions(plain: given) ?? (try? RunCommand.parse(given))?.options {
+                return try options.perform()
+            }
         }
+        var command = try command(arguments)
+        try command.run()
+    }
+
+    private static func command(_ arguments: [String]) throws -> any ParsableCommand {
         if arguments.first == ExecCommand.configuration.commandName {
             return try parseAsRoot(arguments.prefix(1) + ExecArguments.separated(Array(arguments.dropFirst())))
         }
@@ -60,8 +70,8 @@ struct Swiftlet: ParsableCommand {
     static func main() {
         ProcessImage.reserveStandardDescriptors()
         do {
-            var command = try command(Array(CommandLine.arguments.dropFirst()))
-            try command.run()
+            let arguments = ProcessImage.arguments
+            try perform(Array(arguments.dropFirst()), asProgram: arguments.first ?? "")
         } catch let error as ConfigurationError {
             fail("\(error)", status: Status.usage)
         } catch let error as Refusal {
@@ -93,7 +103,7 @@ struct Swiftlet: ParsableCommand {
 
     /// The size that `resize` is given with a minus, by which it looks like an option; nil where there is none.
     private static func negativeSize() -> ByteSize.ParseError? {
-        let arguments = CommandLine.arguments.dropFirst()
+        let arguments = ProcessImage.arguments.dropFirst()
         guard arguments.first == ResizeCommand.configuration.commandName else { return nil }
         for argument in arguments {
             do throws(ByteSize.ParseError) {
@@ -108,7 +118,7 @@ struct Swiftlet: ParsableCommand {
     private static func fail(_ message: String, status: CInt) -> Never {
         complain(message)
         // The other statuses are the command's in the guest.
-        let isExec = CommandLine.arguments.dropFirst().first == ExecCommand.configuration.commandName
+        let isExec = ProcessImage.arguments.dropFirst().first == ExecCommand.configuration.commandName
         let status = isExec ? ExecCommand.Status.refused : status
         Self.exit(withError: ExitCode(status))
     }

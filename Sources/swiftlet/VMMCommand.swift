@@ -28,13 +28,13 @@ struct VMMCommand: ParsableCommand {
         completion: .list(["unix:"]))
     var qmp: [String] = []
 
-    @OptionGroup var log: LogOptions
+    @OptionGroup var log: LogArguments
 
     @Flag(name: .short, help: "Log each request, as --log-level debug does.")
     var verbose = false
 
     func run() throws {
-        let (level, format) = try log.values
+        let (level, format) = try log.options.values
         try APIProgram().become(
             APIServerRequest(
                 socket: try APIServerRequest.socket(optionText: apiSocket),

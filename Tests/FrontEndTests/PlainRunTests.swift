@@ -23,15 +23,8 @@ struct PlainRunTests {
         }
     }
 
-    private func text(_ command: RunCommand) -> String {
-        var text = ""
-        dump(command, to: &text)
-        return text
-    }
-
     private func expectSame(_ arguments: [String]) throws {
-        let plain = try #require(RunCommand(plain: arguments), "\(arguments)")
-        #expect(text(plain) == text(try RunCommand.parse(arguments)), "\(arguments)")
+        #expect(RunOptions(plain: arguments) == (try RunCommand.parse(arguments).options), "\(arguments)")
     }
 
     @Test func nothingIsTheDefaults() throws {
@@ -56,6 +49,6 @@ struct PlainRunTests {
         ["-h"], ["--cpu", "1"], ["--"], ["--", "--kernel", "vmlinuz"], ["--cpus", "--detach"], ["--detach", "on"],
         ["--no-detach"], [""],
     ]) func whatIsNotPlainIsLeftToTheParser(_ arguments: [String]) {
-        #expect(RunCommand(plain: arguments) == nil)
+        #expect(RunOptions(plain: arguments) == nil)
     }
 }

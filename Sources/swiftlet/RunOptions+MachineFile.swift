@@ -4,11 +4,11 @@ import Host
 import SystemPackage
 import YAML
 
-extension RunCommand {
+extension RunOptions {
     /// What a file says, and what was given on the command line beside it, which counts.
     ///
     /// - Throws: `ConfigurationError` with the line where the file is wrong, `Refusal` where it can't be read.
-    static func reading(_ path: String, beside given: [String]) throws -> RunCommand {
+    static func reading(_ path: String, beside given: [String]) throws -> RunOptions {
         let text = try contents(path)
         let file: MachineFile
         do {
@@ -20,7 +20,7 @@ extension RunCommand {
         if let index = own.firstIndex(where: { $0 == "--config" || $0.hasPrefix("--config=") }) {
             own.removeSubrange(index...(own[index] == "--config" ? index + 1 : index))
         }
-        return try parse(file.arguments(beside: own) + own)
+        return try RunCommand.parse(file.arguments(beside: own) + own).options
     }
 
     private static func contents(_ path: String) throws -> [UInt8] {
@@ -101,13 +101,14 @@ extension RunCommand {
 
     /// A text whose path, behind a word that begins it or follows a comma, is from the root.
     private func fromRoot(_ text: String, behind word: String) -> String {
-        let start: String.Index?
-        if text.hasPrefix(word) {
-            start = text.index(text.startIndex, offsetBy: word.count)
-        } else {
-            start = text.firstRange(of: ",\(word)")?.upperBound
+        let bytes = text.utf8
+        // Generic searches of strings take longer than all else here, and each start of a machine comes by.
+        var place = bytes.startIndex
+        while !bytes[place...].starts(with: word.utf8) {
+            guard let comma = bytes[place...].firstIndex(of: UInt8(ascii: ",")) else { return text }
+            place = bytes.index(after: comma)
         }
-        guard let start else { return text }
-        return text[..<start] + FilePath(String(text[start...])).fromRoot.string
+        let path = bytes.index(place, offsetBy: word.utf8.count)
+        return "\(text[..<path])\(FilePath(String(text[path...])).fromRoot.string)"
     }
 }

@@ -1,29 +1,36 @@
+/// What `swiftlet run` was asked for.
+struct RunOptions: Equatable {
+    /// How the command is called.
+    static let command = "run"
+    static let noMonitor = "none"
+
+    var config: String?
+    var kernel: String?
+    var initrd: String?
+    var machine = MachineOptions()
+    var detach = false
+    var serial: String?
+    var console: String?
+    var monitor = Self.noMonitor
+    var qmp: [String] = []
+    var endWith: String?
+    var log = LogOptions()
+}
+
 /// `run` as nearly all programs and people write it: options with their values behind them.
 ///
 /// The parser takes more than half of the front end's time, and each start of a machine comes by here. What is not plain,
 /// and each mistake, is left to the parser, which says what is wrong.
-extension RunCommand {
-    /// How the command is called.
-    static let name = "run"
-
+extension RunOptions {
     /// - Parameter arguments: what stands behind `run`.
     /// - Returns: nil where the arguments are not plain.
     init?(plain arguments: [String]) {
         self.init()
-        setDefaults()
         var rest = arguments[...]
         while let option = rest.popFirst() {
             if set(flag: option) { continue }
             guard let value = rest.popFirst(), !value.hasPrefix("-"), set(option, value) else { return nil }
         }
-    }
-
-    /// What the parser would find where nothing is given. Until they are set, options have no value.
-    private mutating func setDefaults() {
-        (config, kernel, initrd, detach) = (nil, nil, nil, false)
-        (serial, console, monitor, qmp, endWith) = (nil, nil, Self.noMonitor, [], nil)
-        machine = .defaults
-        log = .defaults
     }
 
     private mutating func set(flag: String) -> Bool {
@@ -55,25 +62,7 @@ extension RunCommand {
     }
 }
 
-extension LogOptions {
-    fileprivate static var defaults: LogOptions {
-        var options = LogOptions()
-        (options.logLevel, options.logFormat, options.logFile) = (nil, nil, nil)
-        return options
-    }
-}
-
 extension MachineOptions {
-    fileprivate static var defaults: MachineOptions {
-        var options = MachineOptions()
-        (options.cmdline, options.noDefaultCmdline, options.verboseBoot) = ("", false, false)
-        (options.name, options.cpus, options.memory, options.numa) = (nil, defaultProcessors, nil, [])
-        (options.virtioMem, options.disk, options.net, options.fs, options.share) = ([], [], [], [], [])
-        (options.vsock, options.rng, options.balloon) = (nil, defaultRandomNumbers, nil)
-        (options.onReboot, options.resizeStall) = (defaultRebootAction, defaultResizeStall)
-        return options
-    }
-
     fileprivate mutating func set(_ option: String, _ value: String) -> Bool {
         switch option {
         case "--cmdline": cmdline = value
