@@ -30,7 +30,7 @@ struct HostProcessorTests {
         #expect(first.physicalAddressBits == 46 && !first.hasVMX)
     }
 
-    @Test(arguments: ["", "\n", "flags", "flags\t\t: vmx", "address sizes", "address sizes\t:", "address sizes\t: x bits"])
+    @Test(arguments: ["", "\n", "flags", "flags\t\t: vmx", "address sizes", "address sizes\t:", "address sizes\t: x"])
     func whatIsCutOffSaysNothing(_ text: String) {
         let processor = HostProcessor(cpuinfo: Array(text.utf8))
         #expect(processor.physicalAddressBits == nil && !processor.hasSVM)
