@@ -19,19 +19,25 @@ import SystemPackage
         let base: UnsafeMutableRawPointer
     }
 
-    /// The same as `regions`, without references to count on each access.
-    private let extents: [Extent]
+    /// The same as `regions`, without references to count or bounds to check on each access.
+    private let extents: UnsafeMutableBufferPointer<Extent>
 
     /// - Precondition: the regions do not overlap.
     public init(regions: [GuestMemoryRegion]) {
         self.regions = regions.sorted { $0.start < $1.start }
-        unsafe extents = self.regions.map { region in
-            unsafe Extent(
+        unsafe extents = .allocate(capacity: regions.count)
+        for (index, region) in self.regions.enumerated() {
+            let extent = unsafe Extent(
                 start: region.addresses.lowerBound, end: region.addresses.upperBound, base: region.mapping.base)
+            unsafe extents.initializeElement(at: index, to: extent)
         }
         for (left, right) in zip(self.regions, self.regions.dropFirst()) {
             precondition(left.addresses.upperBound <= right.addresses.lowerBound, "regions overlap")
         }
+    }
+
+    deinit {
+        unsafe extents.deallocate()
     }
 
     /// Installs what accesses to guest memory need in this process: handlers of SIGSEGV and SIGBUS, which pass on
@@ -55,6 +61,8 @@ import SystemPackage
 
     /// Whether all of the bytes belong to regions of guest memory, accessible or not.
     public func contains(_ address: GuestAddress, count: UInt64) -> Bool {
+        // Nearly always they lie in one.
+        if let (_, available) = unsafe locate(address), available >= count { return true }
         var done: UInt64 = 0
         while done < count {
             guard let current = address.advanced(by: done), let (_, available) = unsafe locate(current) else {
@@ -133,6 +141,10 @@ import SystemPackage
     private func forEachPart(
         of address: GuestAddress, count: UInt64, _ body: (UnsafeMutableRawPointer, _ offset: Int, _ length: Int) -> Int
     ) throws(GuestMemoryError) {
+        if let (pointer, available) = unsafe locate(address), available >= count {
+            guard unsafe body(pointer, 0, Int(count)) == 0 else { throw .inaccessible(address, count: count) }
+            return
+        }
         guard contains(address, count: count) else { throw .unmapped(address, count: count) }
         var done: UInt64 = 0
         while done < count, let (pointer, available) = unsafe locate(GuestAddress(address.rawValue + done)) {

@@ -37,6 +37,16 @@ import CLinux
         try checked(unsafe cl_guarded_load_u64(pointer(to: offset, 8)), offset, 8)
     }
 
+    /// Two scalars of 64 bits, one behind the other.
+    public func loadPair(at offset: UInt64) throws(GuestMemoryError) -> (UInt64, UInt64) {
+        let first = try unsafe pointer(to: offset, 16)
+        let loads = unsafe (cl_guarded_load_u64(first), cl_guarded_load_u64(first + 8))
+        guard loads.0.faulted | loads.1.faulted == 0 else {
+            throw .inaccessible(GuestAddress(start.rawValue + offset), count: 16)
+        }
+        return (loads.0.value, loads.1.value)
+    }
+
     public func store(_ value: UInt8, at offset: UInt64) throws(GuestMemoryError) {
         try check(unsafe cl_guarded_store_u8(pointer(to: offset, 1), value), offset, 1)
     }

@@ -38,6 +38,24 @@ extension SplitQueue {
         try store(value, count: 8, at: offset, of: chain)
     }
 
+    /// Copies the readable bytes, each once.
+    public func read(
+        into bytes: inout MutableRawSpan, at offset: UInt64, of chain: DescriptorChain
+    ) throws(VirtqueueError) {
+        try check(chain, offset, UInt64(bytes.byteCount), available: chain.readableLength)
+        var pieces = Pieces(chain.readableBuffers, at: offset, count: UInt64(bytes.byteCount))
+        var done = 0
+        while let piece = pieces.next(of: self) {
+            do throws(GuestMemoryError) {
+                var part = bytes._mutatingExtracting(done..<done + Int(piece.count))
+                try memory.read(at: piece.address, into: &part)
+            } catch {
+                throw .memory(error)
+            }
+            done += Int(piece.count)
+        }
+    }
+
     /// Copies to the writable bytes; does nothing where the chain belongs to a queue that was reset since.
     public func write(_ bytes: RawSpan, at offset: UInt64, of chain: DescriptorChain) throws(VirtqueueError) {
         guard chain.epoch == epoch else { return }

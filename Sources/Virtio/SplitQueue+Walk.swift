@@ -25,6 +25,7 @@ extension SplitQueue {
 
     /// Walks a chain once, keeps its buffers and checks that they follow the rules. Its length is bounded by the queue's.
     func walk(from head: UInt16) throws(VirtqueueError) -> DescriptorChain {
+        let first = bufferCount
         var table = Table.own
         var index = head
         var count = 0
@@ -51,20 +52,16 @@ extension SplitQueue {
             guard memory.contains(buffer.address, count: buffer.count) else {
                 throw .memory(.unmapped(buffer.address, count: buffer.count))
             }
-            keep(buffer, at: bufferCount + count)
+            buffers[first + count] = buffer
             count += 1
             guard descriptor.hasNext else { break }
             index = descriptor.next
         }
         guard readable + writable <= 1 << 32 else { throw .chainTooLarge }
-        defer { bufferCount += count }
+        bufferCount = first + count
         return DescriptorChain(
             head: head, readableCount: readableCount, writableCount: count - readableCount, readableLength: readable,
-            writableLength: writable, epoch: epoch, firstBuffer: bufferCount, serial: serial)
-    }
-
-    private func keep(_ buffer: GuestBuffer, at index: Int) {
-        if index < buffers.count { buffers[index] = buffer } else { buffers.append(buffer) }
+            writableLength: writable, epoch: epoch, firstBuffer: first, serial: serial)
     }
 
     private func indirectTable(of descriptor: Descriptor, in table: Table) throws(VirtqueueError) -> Table {
@@ -112,6 +109,7 @@ extension SplitQueue {
     }
 
     private func load(at offset: UInt64, in table: GuestMemorySlice) throws(GuestMemoryError) -> Descriptor {
-        Descriptor(address: try table.loadUInt64(at: offset), rest: try table.loadUInt64(at: offset + 8))
+        let (address, rest) = try table.loadPair(at: offset)
+        return Descriptor(address: address, rest: rest)
     }
 }

@@ -35,9 +35,9 @@ public final class SplitQueue {
     /// Whether VIRTQ_USED_F_NO_NOTIFY is set.
     private var suppressesNotifications = false
 
-    /// The buffers of the newest chains, those that were taken together; only the first ones mean something. At least as
-    /// long as the queue, so that taking a chain allocates nothing.
-    var buffers: [GuestBuffer]
+    /// The buffers of the newest chains; only the first ones mean something. There is room for a chain as long as the
+    /// queue behind others that are together as long.
+    let buffers: ChainBuffers
     /// How many of them mean something.
     var bufferCount = 0
     /// How often buffers were forgotten.
@@ -69,7 +69,7 @@ public final class SplitQueue {
         descriptorTable = try setup.locate(.descriptorTable, in: memory)
         availableRing = try setup.locate(.availableRing, in: memory)
         usedRing = try setup.locate(.usedRing, in: memory)
-        buffers = Array(repeating: GuestBuffer(address: GuestAddress(0), count: 0), count: Int(setup.size))
+        buffers = ChainBuffers(capacity: 2 * Int(setup.size))
     }
 
     /// The largest size of any split queue.
@@ -88,9 +88,11 @@ public final class SplitQueue {
     }
 
     /// Takes the next chain as `nextChain()` does, and keeps the buffers of those that were taken before it known, back
-    /// to the last that `nextChain()` has taken. For a few chains at a time.
+    /// to the last that `nextChain()` has taken.
+    ///
+    /// - Returns: nil also where these have more buffers than the queue has descriptors: it is for a few chains at a time.
     public func anotherChain() throws(VirtqueueError) -> DescriptorChain? {
-        guard try hasNext() else { return nil }
+        guard bufferCount <= size, try hasNext() else { return nil }
         return try take()
     }
 

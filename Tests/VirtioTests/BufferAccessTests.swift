@@ -168,8 +168,8 @@ import Testing
         #expect(try queue.nextChain() != nil)
     }
 
-    /// Many long chains together: there is room for the buffers of all of them.
-    @Test func longChainsAreTakenTogether() throws {
+    /// There is room for the buffers of a few: the others wait for their turn.
+    @Test func fewLongChainsAreTakenTogether() throws {
         let driver = FakeDriver(
             memory: memory, setup: TestMemory.setup(size: 64), features: VirtioFeature.indirectDescriptors)
         let queue = try driver.makeQueue()
@@ -179,9 +179,13 @@ import Testing
         }
         for _ in 0..<10 { try driver.add(pieces, indirectAfter: 0, table: 0x19_0000) }
         try driver.publish()
-        var chains = [try #require(try queue.nextChain())]
-        while let chain = try queue.anotherChain() { chains.append(chain) }
-        #expect(chains.count == 10)
-        for chain in chains { #expect(try queue.loadUInt64(at: 63 * 8, of: chain) == 63) }
+        var sizes: [Int] = []
+        while let first = try queue.nextChain() {
+            var chains = [first]
+            while let chain = try queue.anotherChain() { chains.append(chain) }
+            for chain in chains { #expect(try queue.loadUInt64(at: 63 * 8, of: chain) == 63) }
+            sizes.append(chains.count)
+        }
+        #expect(sizes == [2, 2, 2, 2, 2])
     }
 }

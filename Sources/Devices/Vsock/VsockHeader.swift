@@ -24,19 +24,22 @@ struct VsockHeader: Equatable {
 }
 
 extension VsockHeader {
-    /// Reads it from the beginning of a chain, each field once.
+    /// Reads it from the beginning of a chain, each byte once.
     ///
     /// - Throws: `buffersTooShort`, `memory`.
     init(of chain: DescriptorChain, _ queue: SplitQueue) throws(VirtqueueError) {
         guard chain.readableLength >= Self.byteCount else {
             throw .buffersTooShort(needed: Self.byteCount, available: chain.readableLength)
         }
-        sourceCID = try queue.loadUInt64(at: 0, of: chain)
-        destinationCID = try queue.loadUInt64(at: 8, of: chain)
-        let ports = try queue.loadUInt64(at: 16, of: chain)
-        let what = try queue.loadUInt64(at: 24, of: chain)
-        let details = try queue.loadUInt64(at: 32, of: chain)
-        forwarded = try queue.loadUInt32(at: 40, of: chain)
+        var words: [6 of UInt64] = .init(repeating: 0)
+        var span = words.mutableSpan
+        var bytes = unsafe span.mutableBytes
+        var header = bytes._mutatingExtracting(first: Int(Self.byteCount))
+        try queue.read(into: &header, at: 0, of: chain)
+        let (ports, what, details) = (words[2], words[3], words[4])
+        sourceCID = words[0]
+        destinationCID = words[1]
+        forwarded = UInt32(truncatingIfNeeded: words[5])
         sourcePort = UInt32(truncatingIfNeeded: ports)
         destinationPort = UInt32(truncatingIfNeeded: ports >> 32)
         length = UInt32(truncatingIfNeeded: what)

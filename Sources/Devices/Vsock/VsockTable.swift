@@ -78,13 +78,17 @@ struct VsockTable {
 
     /// The connection; nil where it is no more.
     subscript(id: VsockID) -> VsockConnection? {
-        guard id.slot < UInt32(slots.count), slots[Int(id.slot)].serial == id.serial else { return nil }
-        return slots[Int(id.slot)].connection
+        has(id) ? slots[Int(id.slot)].connection : nil
+    }
+
+    /// Whether the slot is still the connection's.
+    private func has(_ id: VsockID) -> Bool {
+        id.slot < UInt32(slots.count) && slots[Int(id.slot)].serial == id.serial
     }
 
     /// Moves a connection on.
     mutating func set(_ phase: VsockConnection.Phase, of id: VsockID) {
-        guard self[id] != nil else { return }
+        guard has(id) else { return }
         slots[Int(id.slot)].connection?.phase = phase
     }
 
@@ -99,7 +103,7 @@ struct VsockTable {
 
     /// Puts a connection to the end of the line of those that have packets, if it has one and does not stand there.
     mutating func enqueue(_ id: VsockID) {
-        guard let connection = self[id], connection.hasPacket, !slots[Int(id.slot)].isInLine else { return }
+        guard has(id), slots[Int(id.slot)].connection?.hasPacket == true, !slots[Int(id.slot)].isInLine else { return }
         slots[Int(id.slot)].isInLine = true
         slots[Int(id.slot)].next = nil
         if let lastInLine { slots[Int(lastInLine)].next = id.slot } else { firstInLine = id.slot }
@@ -116,14 +120,13 @@ struct VsockTable {
     /// Takes the first of the line; nil where that is no connection any more, or there is none.
     mutating func dequeue() -> VsockID? {
         guard let number = firstInLine else { return nil }
-        let slot = slots[Int(number)]
-        firstInLine = slot.next
+        firstInLine = slots[Int(number)].next
         if firstInLine == nil { lastInLine = nil }
         slots[Int(number)].isInLine = false
-        guard slot.connection != nil else {
+        guard slots[Int(number)].connection != nil else {
             free.append(number)
             return nil
         }
-        return VsockID(slot: number, serial: slot.serial)
+        return VsockID(slot: number, serial: slots[Int(number)].serial)
     }
 }

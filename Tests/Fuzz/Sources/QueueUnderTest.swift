@@ -19,6 +19,8 @@ final class QueueUnderTest {
     private var chains: [Taken]
     /// What the chains have in common whose buffers are known.
     private var serial: UInt64?
+    /// How many buffers they have together.
+    private var together = 0
     /// How many of the newest chains can be put back.
     private var open = 0
 
@@ -79,9 +81,14 @@ final class QueueUnderTest {
         let head = memory.loadUInt16(setup.availableRing + 4 + 2 * UInt64(taken & (setup.size - 1)))
         do {
             let chain = alone ? try queue.nextChain() : try queue.anotherChain()
+            guard alone || together <= Int(setup.size) else {
+                require(chain == nil, "there is no room for the buffers of many long chains")
+                return true
+            }
             updateIndex(foundOne: chain != nil)
             if let chain {
                 check(chain)
+                together = (alone ? 0 : together) + chain.readableCount + chain.writableCount
                 require(alone || serial == nil || serial == chain.serial, "chains are taken together")
                 require(!alone || serial != chain.serial, "a chain is taken alone")
                 serial = chain.serial
@@ -141,7 +148,9 @@ final class QueueUnderTest {
     private func putBack(_ input: inout InputReader) {
         let count = min(Int(input.uint8() & 3), open, chains.count)
         guard count > 0 else { return }
-        queue.putBack(from: chains[chains.count - count].chain, count: count)
+        let first = chains[chains.count - count].chain
+        queue.putBack(from: first, count: count)
+        together = first.firstBuffer
         open -= count
         taken &-= UInt16(count)
         budget += UInt32(count)
