@@ -15,7 +15,8 @@ public final class EventDescriptor: Sendable {
         owned = try OwnedFileDescriptor(result: Int(cl_eventfd(0)), of: "eventfd")
     }
 
-    /// Adds one to the counter. It never blocks: a counter that is full has woken its reader long ago.
+    /// Adds one to the counter. It never blocks: a counter is full after 2^64 - 2 signals that nobody takes, which nobody
+    /// lives to see.
     public func signal() {
         var one: UInt64 = 1
         _ = unsafe cl_write(owned.rawValue, &one, 8)

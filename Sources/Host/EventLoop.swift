@@ -104,7 +104,7 @@ public final class EventLoop {
         }
     }
 
-    /// Makes `run()` return after the handler that calls it.
+    /// Makes `run()` return after the handler that calls it, for good: what else was ready is forgotten.
     public func stop() {
         isStopping = true
     }

@@ -56,17 +56,15 @@ final class VirtioUnit<Device: VirtioDevice>: VirtioPlace {
     ) throws(SystemCallError) {
         try serveElsewhere(on: loop, onDriver: onDriver)
         for (index, event) in queues.events.enumerated() {
-            tokens.append(
-                try loop.add(event.descriptor, .readable) { _ in
-                    event.drain()
-                    onQueue(index)
-                })
+            // Each signal is told of, whether or not the ones before were read: so nobody reads them.
+            tokens.append(try loop.add(event.descriptor, .moreReadable) { _ in onQueue(index) })
         }
     }
 
-    /// Leaves a queue's event to somebody else, or takes it back.
+    /// Leaves a queue's event to somebody else, or takes it back; then it is looked at once, as the kernel tells of what was
+    /// signalled ever.
     func listen(toQueue index: Int, _ isHere: Bool, on loop: EventLoop) throws(SystemCallError) {
-        try loop.modify(tokens[index], isHere ? .readable : [])
+        try loop.modify(tokens[index], isHere ? .moreReadable : [])
     }
 
     var registers: any PlatformBus.RegisterWindow { transport }
