@@ -187,7 +187,7 @@ let package = Package(
                 "VhostUserTestSupport", "VirtioMem", "Virtio", "VirtioTestSupport", "GuestMemory", "KVM", "Host",
                 "TestSupport", system,
             ]),
-        tests("FrontEndTests", ["swiftlet", argumentParser]),
+        tests("FrontEndTests", ["swiftlet", "Control", argumentParser]),
         tests("CommandLineTests", ["Control", "QMPProtocol", "Configuration", "Host"]),
         tests(
             "EndToEnd",

@@ -68,10 +68,10 @@ extension RunOptions {
         add("balloon", machine.balloon)
         add("on-reboot", machine.onReboot, unless: MachineOptions.defaultRebootAction)
         add("resize-stall", machine.resizeStall, unless: MachineOptions.defaultResizeStall)
-        add("serial", serial.map { fromRoot(fromRoot($0, behind: "file:"), behind: "unix:") })
-        add("console", console.map { fromRoot(fromRoot($0, behind: "file:"), behind: "unix:") })
-        add("monitor", fromRoot(monitor, behind: "unix:"), unless: Self.noMonitor)
-        qmp.forEach { add("qmp", fromRoot($0, behind: "unix:")) }
+        add("serial", serial.map(fromRoot(channel:)))
+        add("console", console.map(fromRoot(channel:)))
+        add("monitor", fromRoot(channel: monitor), unless: Self.noMonitor)
+        qmp.forEach { add("qmp", fromRoot(channel: $0)) }
         add("log-level", log.logLevel)
         add("log-format", log.logFormat)
         add("log-file", log.logFile.map { FilePath($0).fromRoot.string })
@@ -97,6 +97,14 @@ extension RunOptions {
         guard var vsock = try? Vsock(optionText: text) else { return text }
         vsock.path = FilePath(vsock.path).fromRoot.string
         return vsock.optionText
+    }
+
+    /// A channel whose path, if it has one, is from the root.
+    private func fromRoot(channel text: String) -> String {
+        for kind in ["file:", "unix:"] where text.hasPrefix(kind) {
+            return kind + FilePath(String(text.dropFirst(kind.count))).fromRoot.string
+        }
+        return text
     }
 
     /// A text whose path, behind a word that begins it or follows a comma, is from the root.
