@@ -30,7 +30,10 @@ let staticExecutable: [LinkerSetting] = [
 /// A static executable at a fixed address: its start relocates nothing, which saves a third of the processor time that
 /// the front end takes. It holds no guest and serves nobody.
 let fixedExecutable: [LinkerSetting] = [
-    .unsafeFlags(["-static-executable", "-Xclang-linker", "-no-pie", "-use-ld=lld"], .when(configuration: .release))
+    .unsafeFlags(["-static-executable", "-Xclang-linker", "-no-pie", "-use-ld=lld"], .when(configuration: .release)),
+    // Of swift-argument-parser's, which names them only where all is built with --static-swift-stdlib.
+    .linkedLibrary("_FoundationCollections", .when(configuration: .release)),
+    .linkedLibrary("_FoundationCShims", .when(configuration: .release)),
 ]
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
