@@ -132,7 +132,8 @@ import Testing
             "--memory", "256M", "--virtio-mem", "id=vm0,size=1G", "--cmdline", "memhp_default_state=offline",
         ]
         try withAgent(kernel, arguments) { _ in
-            try swiftlet("resize", "web", "vm0", "256M")
+            // All of it is there before the agent is asked: what comes later, the kernel onlines, and nobody counts that.
+            try swiftlet("resize", "web", "vm0", "256M", "--wait")
             let deadline = ContinuousClock.now + .seconds(60)
             var onlined: UInt32 = 0
             while onlined < 2 {
