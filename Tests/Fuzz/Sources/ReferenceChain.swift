@@ -42,7 +42,7 @@ struct ReferenceChain {
         guard !zip(buffers, buffers.dropFirst()).contains(where: { $0.isWritable && !$1.isWritable }),
             Self.length(buffers) <= 1 << 32
         else { return nil }
-        if hasPlantedBug, isInTable, buffers.count > 2, buffers.last?.count == 0 {
+        if hasPlantedBug, isInTable, buffers.count > 1 {
             buffers.removeLast()
         }
     }
