@@ -5,8 +5,8 @@ import SystemPackage
 ///
 /// Output that the channel does not take stays here, and then in the port, until the guest has to wait; nothing is
 /// lost.
-final class CharacterPump<Port: CharacterPort> {
-    private let port: Port
+final class CharacterPump {
+    private let port: any CharacterPort
     private let channel: CharacterChannel
     /// How messages name the port.
     private let option: String
@@ -37,7 +37,7 @@ final class CharacterPump<Port: CharacterPort> {
 
     /// - Parameter option: the option that says where the port leads, for messages.
     init(
-        _ port: Port, _ channel: CharacterChannel, option: String, loop: EventLoop,
+        _ port: any CharacterPort, _ channel: CharacterChannel, option: String, loop: EventLoop,
         events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(SystemCallError) {
         self.port = port

@@ -7,7 +7,7 @@ import Virtio
 /// The virtio console in its place in a machine. It belongs to the event loop's thread.
 final class ConsoleUnit: DeviceUnit {
     private let port: ConsolePort
-    private let pump: CharacterPump<ConsolePort>
+    private let pump: CharacterPump
 
     var place: any VirtioPlace { port.unit }
 

@@ -4,7 +4,7 @@ import Host
 final class SerialUnit {
     let port: SerialPort
     let interrupt: EventDescriptor
-    private let pump: CharacterPump<SerialPort>
+    private let pump: CharacterPump
 
     init(
         _ channel: CharacterChannel, loop: EventLoop, events: @escaping @Sendable (MachineEvent) -> Void

@@ -2,7 +2,7 @@ import Configuration
 import Machine
 
 /// The monitor: commands in, text out, in the words and the format of QEMU's human monitor.
-public struct Monitor<Control: MachineControl> {
+public struct Monitor {
     /// What a line leads to.
     public enum Response: Equatable, Sendable {
         /// Text to show, ending in a line feed, or empty.
@@ -11,7 +11,7 @@ public struct Monitor<Control: MachineControl> {
         case quit
     }
 
-    private let machine: Control
+    private let machine: any MachineControl
     private let configuration: MachineConfiguration
 
     /// What a new connection is greeted with.
@@ -19,7 +19,7 @@ public struct Monitor<Control: MachineControl> {
     /// What asks for a command.
     public static var prompt: String { "(swiftlet) " }
 
-    public init(machine: Control, configuration: MachineConfiguration) {
+    public init(machine: any MachineControl, configuration: MachineConfiguration) {
         self.machine = machine
         self.configuration = configuration
     }

@@ -6,7 +6,7 @@ import Monitor
 import QMPProtocol
 
 /// Does what QMP's commands say, to a machine.
-public struct QMPExecutor<Control: MachineControl> {
+public struct QMPExecutor {
     /// What a command leads to.
     enum Outcome: Equatable {
         case value(JSONValue)
@@ -14,17 +14,17 @@ public struct QMPExecutor<Control: MachineControl> {
         case quit
     }
 
-    private let machine: Control
+    private let machine: any MachineControl
     private let configuration: MachineConfiguration
     /// The serial port, and the virtio console where there is one, with what they lead to in QEMU's words.
     private let characterDevices: [JSONValue]
-    private let monitor: Monitor<Control>
+    private let monitor: Monitor
 
     /// - Parameters:
     ///   - serial: where the machine's serial port leads.
     ///   - console: where its virtio console leads, if it has one.
     public init(
-        machine: Control, configuration: MachineConfiguration, serial: LaunchRequest.Channel,
+        machine: any MachineControl, configuration: MachineConfiguration, serial: LaunchRequest.Channel,
         console: LaunchRequest.Channel = .null
     ) {
         self.machine = machine

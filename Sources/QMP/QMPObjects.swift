@@ -4,8 +4,8 @@ import Monitor
 import QMPProtocol
 
 /// The tree of objects that QEMU's tools find memory devices in (QOM): `/machine/peripheral/ID`, or `ID` alone.
-struct QMPObjects<Control: MachineControl> {
-    let machine: Control
+struct QMPObjects {
+    let machine: any MachineControl
 
     private static var peripheral: String { "/machine/peripheral/" }
 

@@ -4,7 +4,7 @@ import Monitor
 import QMPProtocol
 
 /// A conversation with one client of QMP: bytes in, bytes out, without the socket.
-public struct QMPSession<Control: MachineControl> {
+public struct QMPSession {
     /// What is to be done for the client.
     public enum Action: Equatable, Sendable {
         case send([UInt8])
@@ -14,12 +14,12 @@ public struct QMPSession<Control: MachineControl> {
         case quit
     }
 
-    private let executor: QMPExecutor<Control>
+    private let executor: QMPExecutor
     private var stream = JSONStream(allowsApostrophes: true)
     /// Whether the client has negotiated, and gets answers to commands, and events.
     public private(set) var isReady = false
 
-    public init(executor: QMPExecutor<Control>) {
+    public init(executor: QMPExecutor) {
         self.executor = executor
     }
 

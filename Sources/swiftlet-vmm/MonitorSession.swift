@@ -6,13 +6,13 @@ import Monitor
 /// A conversation with the monitor: lines in, answers out. It belongs to the main loop.
 final class MonitorSession: Conversation, ConsoleSession {
     let hasEnded = false
-    private let monitor: Monitor<Machine>
+    private let monitor: Monitor
     private let output: OutputStream
     private let onQuit: () -> Void
     private var editor: LineEditor
 
     /// - Parameter echoes: whether a person types at a raw terminal.
-    init(monitor: Monitor<Machine>, output: OutputStream, echoes: Bool, onQuit: @escaping () -> Void) {
+    init(monitor: Monitor, output: OutputStream, echoes: Bool, onQuit: @escaping () -> Void) {
         self.monitor = monitor
         self.output = output
         self.onQuit = onQuit
@@ -20,11 +20,11 @@ final class MonitorSession: Conversation, ConsoleSession {
     }
 
     func begin() {
-        output.write((Monitor<Machine>.greeting + Monitor<Machine>.prompt).utf8)
+        output.write((Monitor.greeting + Monitor.prompt).utf8)
     }
 
     func prompt() {
-        output.write(("\n" + Monitor<Machine>.prompt).utf8)
+        output.write(("\n" + Monitor.prompt).utf8)
     }
 
     func receive(_ bytes: [UInt8]) {
@@ -42,6 +42,6 @@ final class MonitorSession: Conversation, ConsoleSession {
     }
 
     private func answer(_ text: String) {
-        output.write((text + Monitor<Machine>.prompt).utf8)
+        output.write((text + Monitor.prompt).utf8)
     }
 }

@@ -23,7 +23,7 @@ import VirtioMem
     ]
 
     private let machine = FakeMachine(devices: devices, slots: slots)
-    private let monitor: Monitor<FakeMachine>
+    private let monitor: Monitor
 
     init() {
         let configuration = MachineConfiguration(
@@ -321,8 +321,8 @@ import VirtioMem
     }
 
     @Test func greetingAndPromptAreAsTheyAre() {
-        #expect(Monitor<FakeMachine>.greeting == "Swiftlet monitor - type 'help' for more information\n")
-        #expect(Monitor<FakeMachine>.prompt == "(swiftlet) ")
+        #expect(Monitor.greeting == "Swiftlet monitor - type 'help' for more information\n")
+        #expect(Monitor.prompt == "(swiftlet) ")
     }
 
     /// Whatever is typed is answered.

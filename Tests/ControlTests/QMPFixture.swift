@@ -24,7 +24,7 @@ struct QMPFixture {
             NUMANode(id: 0, processors: [0, 1], memory: .gibibytes(3)),
         ])
 
-    func session(isReady: Bool = true) -> QMPSession<FakeMachine> {
+    func session(isReady: Bool = true) -> QMPSession {
         var session = QMPSession(executor: QMPExecutor(machine: machine, configuration: configuration, serial: .null))
         if isReady { _ = session.receive(Array(#"{"execute": "qmp_capabilities"}"#.utf8)) }
         return session
