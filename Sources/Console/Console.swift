@@ -168,7 +168,7 @@ public final class Console {
         switch action {
         case .input(let bytes): deliver(bytes)
         case .quit: onQuit()
-        case .help: screen.write(("\n" + texts.help).utf8)
+        case .help: screen.write("\n" + texts.help)
         case .switchFocus: switchFocus()
         }
     }
@@ -183,16 +183,16 @@ public final class Console {
     private func switchFocus() {
         switch focus {
         case _ where session == nil:
-            screen.write("\n\(texts.withoutSession)\n".utf8)
+            screen.write("\n\(texts.withoutSession)\n")
         case _ where guest == nil:
-            screen.write("\nno console here: it is connected elsewhere (--serial, --console)\n".utf8)
+            screen.write("\nno console here: it is connected elsewhere (--serial, --console)\n")
             session?.prompt()
         case .guest:
             focus = .session
             session?.prompt()
         case .session:
             focus = .guest
-            screen.write("\n".utf8)
+            screen.write("\n")
         }
     }
 }

@@ -43,13 +43,23 @@ public final class OutputStream {
     public var waitingCount: Int { pending.count }
 
     /// Writes bytes, in order, now or later.
-    public func write(_ bytes: some Sequence<UInt8>) {
+    public func write(_ bytes: ArraySlice<UInt8>) {
         guard !isClosed else { return }
         pending.append(contentsOf: bytes)
         if token == nil && retry == nil {
             send()
         }
         wasCongested = wasCongested || isCongested
+    }
+
+    /// Writes bytes, in order, now or later.
+    public func write(_ bytes: [UInt8]) {
+        write(bytes[...])
+    }
+
+    /// Writes text, in UTF-8.
+    public func write(_ text: String) {
+        write(Array(text.utf8))
     }
 
     /// Gives up on the reader, and says so when whoever writes is done.

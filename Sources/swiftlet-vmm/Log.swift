@@ -28,7 +28,7 @@ final class Log {
     /// Writes a line where it matters enough.
     func write(_ entry: LogEntry) {
         for place in places where entry.level >= place.destination.level && !place.output.isCongested {
-            place.output.write(entry.line(place.destination.format, machine: machine).utf8)
+            place.output.write(entry.line(place.destination.format, machine: machine))
         }
     }
 

@@ -20,11 +20,11 @@ final class MonitorSession: Conversation, ConsoleSession {
     }
 
     func begin() {
-        output.write((Monitor.greeting + Monitor.prompt).utf8)
+        output.write(Monitor.greeting + Monitor.prompt)
     }
 
     func prompt() {
-        output.write(("\n" + Monitor.prompt).utf8)
+        output.write("\n" + Monitor.prompt)
     }
 
     func receive(_ bytes: [UInt8]) {
@@ -42,6 +42,6 @@ final class MonitorSession: Conversation, ConsoleSession {
     }
 
     private func answer(_ text: String) {
-        output.write((text + Monitor.prompt).utf8)
+        output.write(text + Monitor.prompt)
     }
 }

@@ -34,7 +34,7 @@ final class TerminalScreen {
     func enter() throws(SystemCallError) {
         // Of all others first: a process in the background stops here, until it is in the foreground.
         try RawTerminal.enter(.standardInput)
-        if !isEntered { stream.write(Code.enter.utf8) }
+        if !isEntered { stream.write(Code.enter) }
         isEntered = true
         forget()
     }
@@ -43,7 +43,7 @@ final class TerminalScreen {
     func leave() {
         guard isEntered else { return }
         isEntered = false
-        stream.write(Code.leave.utf8)
+        stream.write(Code.leave)
         stream.flush(patience: Self.patience)
         RawTerminal.restore()
     }
@@ -63,6 +63,6 @@ final class TerminalScreen {
             text += row == highlighted ? Code.inverse + line + Code.plain : line
         }
         shown = lines
-        stream.write(text.utf8)
+        stream.write(text)
     }
 }
