@@ -126,10 +126,9 @@ extension MachineConfiguration {
                 "the machine would have \(count) virtio devices; \(Self.maximumDevices) is the most")
         }
         let nodeNumbers = nodes.isEmpty ? [0] : nodes.map(\.id).sorted()
-        var seen: Set<String> = []
-        for device in memoryDevices {
+        for (index, device) in memoryDevices.enumerated() {
             try device.check()
-            guard seen.insert(device.id).inserted else {
+            guard !memoryDevices[..<index].contains(where: { $0.id == device.id }) else {
                 throw ConfigurationError(device.option, "this id is given twice")
             }
             guard nodeNumbers.contains(device.node) else {
@@ -141,19 +140,17 @@ extension MachineConfiguration {
     }
 
     private func checkDevices() throws(ConfigurationError) {
-        var seen = Set(memoryDevices.map(\.id))
+        var ids = memoryDevices.map(\.id)
         for disk in disks {
             try disk.check()
-            guard seen.insert(disk.id).inserted else {
-                throw ConfigurationError(disk.option, "this id is given twice")
-            }
+            guard !ids.contains(disk.id) else { throw ConfigurationError(disk.option, "this id is given twice") }
+            ids.append(disk.id)
         }
         var descriptors: Set<Int32> = []
         for device in networkDevices {
             try device.check()
-            guard seen.insert(device.id).inserted else {
-                throw ConfigurationError(device.option, "this id is given twice")
-            }
+            guard !ids.contains(device.id) else { throw ConfigurationError(device.option, "this id is given twice") }
+            ids.append(device.id)
             for descriptor in device.openQueues where !descriptors.insert(descriptor).inserted {
                 throw ConfigurationError(device.option, "another network device has fd \(descriptor)")
             }

@@ -24,9 +24,9 @@ final class KVMMemorySlots: MemorySlots {
     }
 
     private struct State {
-        var live: [SlotNumber: Slot] = [:]
+        /// By number; nil are the free ones.
+        var slots: [Slot?] = []
         var free: [SlotNumber] = []
-        var next: SlotNumber = 0
         /// Those of the live ones that KVM has not taken back yet.
         var missing: Set<SlotNumber> = []
     }
@@ -41,34 +41,35 @@ final class KVMMemorySlots: MemorySlots {
         self.limit = limit
     }
 
-    /// The live slots, in no order.
+    /// The live slots, by number.
     var live: [Slot] {
-        state.withLock { Array($0.live.values) }
+        state.withLock { $0.slots.compactMap(\.self) }
     }
 
     func addSlot(in region: GuestMemoryRegion, offset: UInt64, size: UInt64) throws(MemorySlotError) -> SlotNumber {
         try state.withLock { (state) throws(MemorySlotError) in
-            let number = state.free.last ?? state.next
+            let number = state.free.last ?? SlotNumber(state.slots.count)
             guard Int(number) < limit else { throw .exhausted(limit: limit) }
             let slot = Slot(
                 name: region.name, start: region.start.rawValue + offset, size: size,
                 hostAddress: region.hostAddress + offset)
             try set(number, to: slot)
             if state.free.popLast() == nil {
-                state.next += 1
+                state.slots.append(slot)
+            } else {
+                state.slots[Int(number)] = slot
             }
-            state.live[number] = slot
             return number
         }
     }
 
     func removeSlot(_ number: SlotNumber) throws(MemorySlotError) {
         try state.withLock { (state) throws(MemorySlotError) in
-            guard let slot = state.live[number] else { return }
+            guard Int(number) < state.slots.count, let slot = state.slots[Int(number)] else { return }
             if state.missing.remove(number) == nil {
                 try remove(number, slot)
             }
-            state.live[number] = nil
+            state.slots[Int(number)] = nil
             state.free.append(number)
         }
     }
@@ -128,10 +129,11 @@ extension KVMMemorySlots {
     private func open(_ holes: [Range<UInt64>], in state: inout State) throws(MemorySlotError) -> Replacement {
         var replacement = Replacement()
         do throws(MemorySlotError) {
-            var (free, next) = (state.free, state.next)
-            for (number, slot) in state.live where holes.contains(where: { $0.overlaps(slot.addresses) }) {
-                try remove(number, slot)
-                state.missing.insert(number)
+            var (free, next) = (state.free, SlotNumber(state.slots.count))
+            for (index, slot) in state.slots.enumerated() {
+                guard let slot, holes.contains(where: { $0.overlaps(slot.addresses) }) else { continue }
+                try remove(SlotNumber(index), slot)
+                state.missing.insert(SlotNumber(index))
                 for addresses in slot.addresses.subtracting(holes) {
                     let number = free.popLast() ?? next
                     guard Int(number) < limit else { throw .exhausted(limit: limit) }
@@ -157,7 +159,7 @@ extension KVMMemorySlots {
 
     private func restore(in state: inout State) throws(MemorySlotError) {
         for number in state.missing {
-            if let slot = state.live[number] {
+            if let slot = state.slots[Int(number)] {
                 try set(number, to: slot)
             }
             state.missing.remove(number)

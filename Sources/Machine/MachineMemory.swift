@@ -11,12 +11,12 @@ enum MachineMemory {
     static func makeBootMemory(
         _ configuration: MachineConfiguration, _ layout: MachineLayout, isCancelled: () -> Bool
     ) throws(MachineError) -> [GuestMemoryRegion] {
-        var ranges: [Range<UInt64>] = []
+        var ranges: [(start: UInt64, end: UInt64)] = []
         for range in layout.ramRanges {
-            if let last = ranges.last, last.upperBound == range.start {
-                ranges[ranges.count - 1] = last.lowerBound..<range.end
+            if let last = ranges.last, last.end == range.start {
+                ranges[ranges.count - 1].end = range.end
             } else {
-                ranges.append(range.start..<range.end)
+                ranges.append((range.start, range.end))
             }
         }
         let backend = configuration.memoryBackend
@@ -24,8 +24,8 @@ enum MachineMemory {
         var backing = try backend.makeBacking(size: configuration.memory, name: "ram", option: option)
         var regions: [GuestMemoryRegion] = []
         for range in ranges {
-            let size = UInt64(range.count)
-            let region = try makeRegion("ram", range.lowerBound, size, backing, .readWrite, option: option)
+            let size = range.end - range.start
+            let region = try makeRegion("ram", range.start, size, backing, .readWrite, option: option)
             // One file holds all of it.
             backing.fileOffset += size
             if backend.prealloc {

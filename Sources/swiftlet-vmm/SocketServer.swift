@@ -35,7 +35,8 @@ final class SocketServer<Talk: Conversation> {
     private let limit: Int
     private let makeTalk: (OutputStream) -> Talk
     private var listenerToken: EventLoop.Token?
-    private var connections: [CInt: Connection] = [:]
+    /// Few, and looked for by their descriptors.
+    private var connections: [Connection] = []
 
     /// Milliseconds that a reader of the last answers is waited for.
     private static var patience: UInt64 { 200 }
@@ -56,7 +57,7 @@ final class SocketServer<Talk: Conversation> {
 
     /// Does something with each conversation; those that end by it are closed.
     func forEach(_ body: (Talk) -> Void) {
-        for connection in connections.values {
+        for connection in connections {
             body(connection.talk)
             if connection.talk.hasEnded {
                 close(connection.socket.descriptor)
@@ -66,14 +67,14 @@ final class SocketServer<Talk: Conversation> {
 
     /// Reads on where a conversation did not take more.
     func goOnReading() {
-        for connection in connections.values where !connection.output.isCongested {
+        for connection in connections where !connection.output.isCongested {
             try? wait(for: connection.socket.descriptor)
         }
     }
 
     /// Lets the last answers out, at the end of the process.
     func finish() {
-        for connection in connections.values {
+        for connection in connections {
             connection.output.flush(patience: Self.patience)
         }
     }
@@ -110,10 +111,10 @@ final class SocketServer<Talk: Conversation> {
         output.onRoom = { [unowned self] in try? wait(for: descriptor) }
         output.onClose = { [unowned self, weak output] in
             // Its descriptor may be somebody else's by now.
-            if let output, connections[descriptor.rawValue]?.output === output { close(descriptor) }
+            if let output, connection(at: descriptor)?.output === output { close(descriptor) }
         }
         let talk = makeTalk(output)
-        connections[descriptor.rawValue] = Connection(socket, output: output, talk: talk)
+        connections.append(Connection(socket, output: output, talk: talk))
         do throws(SystemCallError) {
             try wait(for: descriptor)
         } catch {
@@ -123,13 +124,17 @@ final class SocketServer<Talk: Conversation> {
         talk.begin()
     }
 
+    private func connection(at descriptor: FileDescriptor) -> Connection? {
+        connections.first { $0.socket.descriptor == descriptor }
+    }
+
     private func wait(for descriptor: FileDescriptor) throws(SystemCallError) {
-        guard let connection = connections[descriptor.rawValue], connection.token == nil else { return }
+        guard let connection = connection(at: descriptor), connection.token == nil else { return }
         connection.token = try loop.add(descriptor, .readable) { [unowned self] _ in serve(descriptor) }
     }
 
     private func serve(_ descriptor: FileDescriptor) {
-        guard let connection = connections[descriptor.rawValue] else { return }
+        guard let connection = connection(at: descriptor) else { return }
         switch try? ByteStream.read(descriptor) {
         case .bytes(let bytes):
             connection.talk.receive(bytes)
@@ -148,7 +153,8 @@ final class SocketServer<Talk: Conversation> {
     }
 
     private func close(_ descriptor: FileDescriptor) {
-        guard let connection = connections.removeValue(forKey: descriptor.rawValue) else { return }
+        guard let index = connections.firstIndex(where: { $0.socket.descriptor == descriptor }) else { return }
+        let connection = connections.remove(at: index)
         if let token = connection.token {
             loop.remove(token)
         }
