@@ -47,6 +47,13 @@ int cl_make_nonblocking(int descriptor) {
     return 0;
 }
 
+int cl_make_blocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0 || fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK) < 0)
+        return -errno;
+    return 0;
+}
+
 int cl_wait_readable_within(int descriptor, int milliseconds) {
     struct pollfd wait = {.fd = descriptor, .events = POLLIN};
     return poll(&wait, 1, milliseconds) == 1;

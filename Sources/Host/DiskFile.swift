@@ -11,6 +11,8 @@ public struct DiskFile: Sendable {
     private static let blockSizes: [UInt32] = [512, 4096]
     /// O_DIRECT, which swift-system does not name.
     private static let direct = FileDescriptor.OpenOptions(rawValue: CInt(CL_O_DIRECT))
+    /// O_EXCL, by which a block device has no other user: no mount, no volume, no other program that wants it so.
+    private static let exclusive = FileDescriptor.OpenOptions.exclusiveCreate
 
     /// Opens a file for a disk, locked against another writer for as long as a descriptor of it is open, in whichever
     /// process.
@@ -19,8 +21,14 @@ public struct DiskFile: Sendable {
     public static func open(
         _ path: FilePath, writes: Bool, direct: Bool
     ) throws(DiskFileError) -> OwnedFileDescriptor {
-        let file = try open(path, writes: writes, options: direct ? Self.direct : [])
+        let options = direct ? Self.direct : []
+        var file = try open(path, writes: writes, options: options)
         _ = try DiskFile(file.descriptor, direct: direct)
+        if writes, try state(of: file.descriptor).is_block_device {
+            file = try open(path, writes: writes, options: options.union(Self.exclusive))
+        }
+        // The kernel would give up on requests for which it has to wait.
+        do throws(SystemCallError) { try file.descriptor.makeBlocking() } catch { throw .host(error) }
         let result: CInt = cl_lock_disk(file.rawValue, writes)
         guard result != -EAGAIN else { throw .inUse(writes: writes) }
         guard result == 0 else {
@@ -33,14 +41,19 @@ public struct DiskFile: Sendable {
     ///
     /// - Parameter direct: whether it is open for direct access.
     public init(_ file: FileDescriptor, direct: Bool) throws(DiskFileError) {
-        var state = cl_disk_state()
-        let result = unsafe cl_disk_state(file.rawValue, &state)
-        guard result == 0 else { throw .host(SystemCallError("fstat", Errno(rawValue: -result))) }
+        let state = try Self.state(of: file)
         guard !state.is_directory else { throw .directory }
         guard state.is_regular || state.is_block_device else { throw .noDisk }
         guard state.size >= 512 else { throw .empty }
         size = state.size
         blockSize = direct ? try Self.directBlockSize(of: file, atLeast: state.block_size) : state.block_size
+    }
+
+    private static func state(of file: FileDescriptor) throws(DiskFileError) -> cl_disk_state {
+        var state = cl_disk_state()
+        let result = unsafe cl_disk_state(file.rawValue, &state)
+        guard result == 0 else { throw .host(SystemCallError("fstat", Errno(rawValue: -result))) }
+        return state
     }
 
     private static func directBlockSize(
@@ -67,6 +80,7 @@ public struct DiskFile: Sendable {
             case .isDirectory: throw .directory
             case .invalidArgument where options.contains(Self.direct): throw .noDirectAccess(error.errno)
             case .noSuchAddressOrDevice: throw .noDisk
+            case .resourceBusy: throw .usedByHost
             case .permissionDenied, .readOnlyFileSystem, .notPermitted:
                 let isReadable = (try? OwnedFileDescriptor(opening: path, .readOnly, options: .nonBlocking)) != nil
                 throw writes && isReadable ? .notWritable(error.errno) : .host(error)

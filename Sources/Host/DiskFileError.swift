@@ -12,6 +12,8 @@ public enum DiskFileError: Error, Sendable, Equatable, CustomStringConvertible {
     case empty
     /// Somebody has it, in this process or another: for writing, or to read what would be written here.
     case inUse(writes: Bool)
+    /// It is a block device that is mounted, a part of a volume, or opened by a program that wants it for itself.
+    case usedByHost
     /// Its file system reads and writes through its cache only.
     case noDirectAccess(Errno)
 
@@ -24,6 +26,7 @@ public enum DiskFileError: Error, Sendable, Equatable, CustomStringConvertible {
         case .empty: "the image has less than 512 bytes ('truncate -s 1G FILE' makes one)"
         case .inUse(writes: true): "another disk or program has the image; only disks with readonly=on can share one"
         case .inUse(writes: false): "another disk or program writes to the image"
+        case .usedByHost: "the host uses the device: it is mounted, or belongs to a volume or a program"
         case .noDirectAccess(let errno): "direct=on: its file system has no direct access: \(errno)"
         }
     }

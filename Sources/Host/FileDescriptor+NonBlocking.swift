@@ -11,6 +11,14 @@ extension FileDescriptor {
         }
     }
 
+    /// Makes reads and writes wait, for all who share the open file.
+    public func makeBlocking() throws(SystemCallError) {
+        let result = cl_make_blocking(rawValue)
+        if result < 0 {
+            throw SystemCallError("fcntl", Errno(rawValue: -result), subject: "O_NONBLOCK")
+        }
+    }
+
     /// A descriptor of the same terminal or pipe that does not block, whoever else shares this one: the shell's own
     /// standard input must not change. Files never block and are only duplicated, so that their position is shared.
     public func reopenedWithoutBlocking(

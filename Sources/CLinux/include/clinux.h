@@ -162,3 +162,6 @@ int cl_duplicate_above(int descriptor, int lowest);
 
 /// Makes reads and writes of an open file fail with EAGAIN instead of waiting. 0 or a negated errno.
 int cl_make_nonblocking(int descriptor);
+
+/// Clears O_NONBLOCK. 0, or a negated errno.
+int cl_make_blocking(int descriptor);
