@@ -30,6 +30,8 @@ struct VirtioBlockQueue {
         var request: DiskRequest
         /// Bytes read for the driver.
         var done: UInt64 = 0
+        /// How often the kernel could not begin it.
+        var refusals = 0
     }
 
     let engine: any DiskEngine
@@ -37,6 +39,13 @@ struct VirtioBlockQueue {
     private var free: [Int] = []
     private let memory: GuestMemory
     private let limit: Int
+    /// Bytes of the requests that are under way.
+    private var byteCount: UInt64 = 0
+
+    /// Bytes behind which no more requests are begun: a disk is busy with that, and a reset waits for it.
+    private static let byteLimit: UInt64 = 64 << 20
+    /// How often the kernel may say in a row that it can't begin a request now.
+    private static let patience = 100
 
     /// - Parameter limit: requests at a time.
     init(engine: any DiskEngine, memory: GuestMemory, limit: Int) {
@@ -45,7 +54,7 @@ struct VirtioBlockQueue {
         self.limit = limit
     }
 
-    var hasRoom: Bool { !free.isEmpty || slots.count < limit }
+    var hasRoom: Bool { byteCount < Self.byteLimit && (!free.isEmpty || slots.count < limit) }
 
     /// Empty vectors for the next request that is submitted.
     mutating func nextVectors() -> GuestVectors {
@@ -63,6 +72,8 @@ struct VirtioBlockQueue {
         slots[index].job = job
         slots[index].request = request
         slots[index].done = 0
+        slots[index].refusals = 0
+        byteCount += request.vectors.byteCount
         engine.submit(request, tag: index)
     }
 
@@ -72,11 +83,11 @@ struct VirtioBlockQueue {
     mutating func complete(_ queue: SplitQueue) throws(VirtqueueError) -> Finding? {
         var finding: Finding?
         var failure: VirtqueueError?
-        takeCompletions { job, slot, problem in
-            finding = Finding(problem: problem)
+        takeCompletions { job, slot, end in
+            finding = Finding(problem: end.problem)
             guard failure == nil else { return }
             do throws(VirtqueueError) {
-                try queue.answer(job, problem == nil ? .ok : .ioError, written: UInt32(clamping: slot.done))
+                try queue.answer(job, end.status, written: UInt32(clamping: slot.done))
             } catch {
                 failure = error
             }
@@ -89,52 +100,71 @@ struct VirtioBlockQueue {
         takeCompletions { _, _, _ in }
     }
 
-    /// Waits until nothing is under way, and forgets it.
+    /// Waits until nothing is under way, and forgets it. What was done in part does not go on.
     mutating func drain() {
         while slots.count > free.count {
             engine.waitForCompletion()
-            dropCompletions()
+            takeCompletions(goingOn: false) { _, _, _ in }
         }
     }
 
     /// Calls the body for each request that is done; the rest of one that was done in part goes on.
-    private mutating func takeCompletions(_ body: (Job, Slot, DiskProblem?) -> Void) {
+    private mutating func takeCompletions(goingOn: Bool = true, _ body: (Job, Slot, End) -> Void) {
         var unfinished = false
         engine.takeCompletions { tag, result in
-            switch outcome(of: tag, result) {
-            case .goOn:
+            let end = take(result, of: tag)
+            guard let end = end ?? (goingOn ? nil : .well) else {
                 engine.submit(slots[tag].request, tag: tag)
                 unfinished = true
-            case .done(let problem):
-                if let job = slots[tag].job { body(job, slots[tag], problem) }
-                slots[tag].job = nil
-                free.append(tag)
+                return
             }
+            byteCount -= slots[tag].request.vectors.byteCount
+            if let job = slots[tag].job { body(job, slots[tag], end) }
+            slots[tag].job = nil
+            free.append(tag)
         }
         if unfinished { engine.start() }
     }
 
-    private enum Outcome {
-        case goOn
-        case done(DiskProblem?)
+    /// How a request ended.
+    private struct End {
+        var status = Status.ok
+        var problem: DiskProblem?
+
+        static let well = End()
     }
 
-    private mutating func outcome(of tag: Int, _ result: Int) -> Outcome {
-        if let errno = UringEngine.errno(of: result) {
-            // The kernel could not begin it just then.
-            if errno == .resourceTemporarilyUnavailable || errno == .interrupted { return .goOn }
-            return .done(.host(slots[tag].request.operation.access, errno))
-        }
-        switch slots[tag].request.operation {
+    /// Takes what became of a request.
+    ///
+    /// - Returns: nil where there is more of it to do.
+    private mutating func take(_ result: Int, of tag: Int) -> End? {
+        let operation = slots[tag].request.operation
+        if let errno = UringEngine.errno(of: result) { return take(errno, of: operation, tag) }
+        slots[tag].refusals = 0
+        switch operation {
         case .read, .write: break
-        case .flush, .discard, .zero: return .done(nil)
+        case .flush, .discard, .zero: return .well
         }
-        let count = UInt64(result)
-        guard count > 0 else { return .done(.endOfFile) }
+        let count = min(UInt64(result), slots[tag].request.vectors.byteCount)
+        guard count > 0 else { return End(status: .ioError, problem: .endOfFile) }
         slots[tag].request.vectors.removeFirst(count)
+        byteCount -= count
         slots[tag].request.offset += count
-        if case .read = slots[tag].request.operation { slots[tag].done += count }
-        return slots[tag].request.vectors.byteCount > 0 ? .goOn : .done(nil)
+        if case .read = operation { slots[tag].done += count }
+        return slots[tag].request.vectors.byteCount > 0 ? nil : .well
+    }
+
+    private mutating func take(_ errno: Errno, of operation: DiskOperation, _ tag: Int) -> End? {
+        switch (errno, operation) {
+        // The kernel could not begin it just then.
+        case (.resourceTemporarilyUnavailable, _), (.interrupted, _):
+            slots[tag].refusals += 1
+            guard slots[tag].refusals >= Self.patience else { return nil }
+            return End(status: .ioError, problem: .host(operation.access, errno))
+        // Linux then does without, or writes zeroes itself.
+        case (.notSupported, .discard), (.notSupported, .zero): return End(status: .unsupported)
+        default: return End(status: .ioError, problem: .host(operation.access, errno))
+        }
     }
 }
 

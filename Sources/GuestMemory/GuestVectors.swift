@@ -18,6 +18,10 @@ import CLinux
 
     /// The most pieces that one system call takes (IOV_MAX).
     private static let most = 1024
+    /// The most bytes that one system call is given: whoever makes it may have to wait until they are copied.
+    private static let byteLimit: UInt64 = 16 << 20
+    /// What disks read and write past the host's cache is a multiple of that (their logical block size) in all.
+    private static let alignment: UInt64 = 4096
 
     public init(of memory: GuestMemory) {
         self.memory = memory
@@ -40,7 +44,7 @@ import CLinux
         var done: UInt64 = 0
         while done < count {
             let (pointer, available) = try unsafe memory.part(of: address, count: count, after: done)
-            let length = min(available, count - done)
+            let length = min(available, count - done, Self.byteLimit)
             if unsafe pieceCount == vectors.count { makeRoom() }
             unsafe vectors[pieceCount] = iovec(iov_base: pointer, iov_len: Int(length))
             pieceCount += 1
@@ -90,9 +94,23 @@ import CLinux
         return unsafe body(pieces.baseAddress, CInt(min(pieces.count, Self.most)))
     }
 
-    /// The pieces that are left, or the first of them: as many as one system call takes. They stay there until
+    /// The pieces that are left, or the first of them: as many as one system call is to take. They stay there until
     /// something is added or removed, or this is gone.
     public var pieces: UnsafeBufferPointer<iovec> {
-        unsafe UnsafeBufferPointer(rebasing: vectors[first..<min(pieceCount, first + Self.most)])
+        unsafe UnsafeBufferPointer(rebasing: vectors[first..<piecesEnd])
+    }
+
+    /// Behind the last of the pieces that one system call is to take.
+    private var piecesEnd: Int {
+        let end = min(pieceCount, first + Self.most)
+        guard byteCount > Self.byteLimit || end < pieceCount else { return end }
+        // None is longer than what one call takes.
+        var (last, bytes, aligned) = (first, 0 as UInt64, first)
+        while last < end, unsafe bytes + UInt64(vectors[last].iov_len) <= Self.byteLimit {
+            bytes += unsafe UInt64(vectors[last].iov_len)
+            last += 1
+            if bytes % Self.alignment == 0 { aligned = last }
+        }
+        return aligned > first ? aligned : last
     }
 }

@@ -77,6 +77,35 @@ struct BlockRequestTests {
         #expect(try driver.status() == 0)
     }
 
+    @Test func whatTheHostCanNeverBeginIsAnError() throws {
+        try driver.send(4)
+        for _ in 0..<100 {
+            #expect(try driver.status() == 0xEE)
+            engine.finish(0, Int(-Errno.resourceTemporarilyUnavailable.rawValue))
+            driver.complete()
+        }
+        #expect(try driver.status() == 1)
+        #expect(driver.fixture.transport.withDevice { $0.problem } == .host(.flush, .resourceTemporarilyUnavailable))
+    }
+
+    /// Linux then writes zeroes itself, or does without.
+    @Test(arguments: [11, 13] as [UInt32]) func whatTheDiskCannotDoIsUnsupported(type: UInt32) throws {
+        try driver.memory.store(0 as UInt64, at: GuestAddress(BlockDriver.data))
+        try driver.memory.store(8 as UInt64, at: GuestAddress(BlockDriver.data + 8))
+        try driver.send(type, [.readable(BlockDriver.data, 16)])
+        engine.finish(0, Int(-Errno.notSupported.rawValue))
+        driver.complete()
+        #expect(try driver.status() == 2)
+        #expect(driver.fixture.transport.withDevice { $0.problem } == nil)
+    }
+
+    @Test func resetsDoNotGoOnWithWhatWasDoneInPart() throws {
+        try driver.send(0, data(0, 4096))
+        engine.finish(0, 512)
+        driver.fixture.write(.status, 0)
+        #expect(engine.underWay.isEmpty && engine.begun == [0])
+    }
+
     @Test func resetsWaitForWhatIsUnderWay() throws {
         try driver.send(0, data(0))
         try driver.send(0, data(1), number: 1)
