@@ -8,6 +8,8 @@ public final class OutputStream {
     private let loop: EventLoop
     /// Called when there is room again after the stream was congested.
     public var onRoom: () -> Void = {}
+    /// Called when all is out that had to wait.
+    public var onDrained: () -> Void = {}
     /// Called, later, when the reader is found to be gone.
     public var onClose: () -> Void = {}
     private var pending: ArraySlice<UInt8> = []
@@ -100,8 +102,10 @@ public final class OutputStream {
             }
         }
         pending = []
+        let waited = token != nil || retry != nil
         stopWaiting()
         reportRoom()
+        if waited && pending.isEmpty { onDrained() }
     }
 
     /// What a pipe takes at once where it takes anything (PIPE_BUF).

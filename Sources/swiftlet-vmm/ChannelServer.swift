@@ -33,7 +33,7 @@ final class ChannelServer {
 
     private let guest: FileDescriptor
     private let guestInput: OutputStream
-    private var server: SocketServer<Session>?
+    private var server: SocketServer?
     /// The last of what the guest wrote.
     private var history: [UInt8] = []
 
@@ -66,7 +66,8 @@ final class ChannelServer {
         if history.count > 2 * Self.historySize {
             history.removeFirst(history.count - Self.historySize)
         }
-        server?.forEach { $0.show(bytes) }
+        for case let session as Session in server?.talks ?? [] { session.show(bytes) }
+        server?.closeEnded()
         return true
     }
 }

@@ -6,6 +6,7 @@ import Monitor
 /// A conversation with the monitor: lines in, answers out. It belongs to the main loop.
 final class MonitorSession: Conversation, ConsoleSession {
     let hasEnded = false
+    private(set) var isIdle = true
     private let monitor: Monitor
     private let output: OutputStream
     private let onQuit: () -> Void
@@ -28,6 +29,7 @@ final class MonitorSession: Conversation, ConsoleSession {
     }
 
     func receive(_ bytes: [UInt8]) {
+        isIdle = false
         for event in editor.parse(bytes) {
             switch event {
             case .echo(let bytes): output.write(bytes)

@@ -9,6 +9,7 @@ final class QMPConversation: Conversation {
     private let output: OutputStream
     private let onQuit: () -> Void
     private(set) var hasEnded = false
+    var isIdle: Bool { !session.isReady }
 
     /// Bytes of events that a client may leave unread; one that leaves more is not served any longer.
     private static let patience = 1 << 20

@@ -22,8 +22,8 @@ final class VMMProcess {
     private var channelServers: [ChannelServer] = []
     /// What tells that the terminal has another size; nil where the guest is not told.
     private var resizes: SignalDescriptor?
-    private var monitorServer: SocketServer<MonitorSession>?
-    private var qmpServers: [SocketServer<QMPConversation>] = []
+    private var monitorServer: SocketServer?
+    private var qmpServers: [SocketServer] = []
     private let sizeChanges = SizeChanges()
     /// By device, in bytes, where they are no longer what the machine was started with.
     private var requestedSizes: [String: UInt64] = [:]
@@ -274,8 +274,9 @@ final class VMMProcess {
     @discardableResult private func tell(_ happening: MachineEvent) -> QMPEvent? {
         let event = QMPEvent(happening, endedByClient: isEndedByClient, time: WallClock.microseconds())
         if let event {
-            qmpServers.forEach { server in
-                server.forEach { $0.tell(event) }
+            for server in qmpServers {
+                for case let talk as QMPConversation in server.talks { talk.tell(event) }
+                server.closeEnded()
             }
         }
         return event
