@@ -17,7 +17,10 @@ final class ServerLog {
             output = .standardError
             return
         }
-        output = try OwnedFileDescriptor(opening: FilePath(path), .writeOnly, options: [.create, .append]).release()
+        // A pipe that nobody reads would be waited for.
+        output = try OwnedFileDescriptor(
+            opening: FilePath(path), .writeOnly, options: [.create, .append, .nonBlocking]
+        ).release()
     }
 
     func write(_ text: @autoclosure () -> String, level: LogLevel = .info) {

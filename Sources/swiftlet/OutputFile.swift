@@ -13,9 +13,13 @@ func openForAppending(_ path: String, option: String, apartFrom sources: [FilePa
     }
     do {
         // Whoever empties the file while the guest runs leaves no hole in it.
-        return try OwnedFileDescriptor(opening: FilePath(path), .writeOnly, options: [.create, .append]).release()
+        // A pipe that nobody reads would be waited for, and with it the end of this process.
+        return try OwnedFileDescriptor(
+            opening: FilePath(path), .writeOnly, options: [.create, .append, .nonBlocking]
+        ).release()
     } catch {
-        throw Refusal("\(option): cannot be written: \(error.errno)")
+        let reason = error.errno == .noSuchAddressOrDevice ? "nobody reads from it" : "\(error.errno)"
+        throw Refusal("\(option): cannot be written: \(reason)")
     }
 }
 
