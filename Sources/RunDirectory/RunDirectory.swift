@@ -97,6 +97,8 @@ public struct RunDirectory: Sendable {
         guard let opened = try? file.descriptor.stat(), let present = try? Stat(processFile),
             opened.inode == present.inode
         else { return nil }
+        // The number of a dead process must not be taken for the one that is about to be noted.
+        try? file.descriptor.resize(to: 0)
         removeFiles()
         return file
     }

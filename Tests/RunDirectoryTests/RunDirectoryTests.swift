@@ -48,6 +48,7 @@ import Testing
             file = nil
             #expect(directory().process == nil)
             let again = try directory().claim()
+            #expect(directory().process == nil, "who has it now has not said so yet")
             RunDirectory.note(process: 7, in: again.descriptor)
             #expect(directory().process == 7)
             #expect(throws: Errno.noSuchFileOrDirectory) { _ = try Stat(directory().qmpSocket) }
