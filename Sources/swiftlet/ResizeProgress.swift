@@ -33,9 +33,11 @@ struct ResizeProgress {
     func follow(_ patience: Milliseconds) throws {
         let start = MonotonicInstant.now()
         var lastLine: (text: String, time: MonotonicInstant)?
+        var reached = begin
         while true {
-            let devices = try Self.reports(machine, goals)
+            let devices = try look(after: reached)
             let sizes = devices.map(\.size)
+            reached = sizes
             let isDone = zip(sizes, goals).allSatisfy { $0 == $1.size }
             let text = line(sizes)
             let now = MonotonicInstant.now()
@@ -53,6 +55,22 @@ struct ResizeProgress {
             }
             usleep(Self.interval * 1_000)
         }
+    }
+
+    /// Looks at the devices.
+    ///
+    /// - Throws: `Refusal` where the machine can't be asked any more, with the sizes that it had reached by then.
+    private func look(after reached: [UInt64]) throws -> [DeviceReport] {
+        do {
+            return try Self.reports(machine, goals)
+        } catch let refusal as Refusal {
+            endLine()
+            throw Refusal("\(refusal.message); before that it had \(states(reached).joined(separator: ", "))")
+        }
+    }
+
+    private func states(_ sizes: [UInt64]) -> [String] {
+        zip(goals, sizes).map { "\($0.id) \(ByteSize($1)) of \(ByteSize($0.size))" }
     }
 
     /// Whether another line is worth it.
@@ -84,8 +102,12 @@ struct ResizeProgress {
     }
 
     private func line(_ sizes: [UInt64]) -> String {
-        let states = zip(goals, sizes).map { "\($0.id) \(ByteSize($1)) of \(ByteSize($0.size))" }
-        guard isTerminal else { return states.joined(separator: ", ") }
+        var states = states(sizes).joined(separator: ", ")
+        guard isTerminal else { return states }
+        if goals.count > 1 {
+            let (plugged, wanted) = (sizes.reduce(0, +), goals.map(\.size).reduce(0, +))
+            states = "\(ByteSize(plugged)) of \(ByteSize(wanted)): \(states)"
+        }
         func distance(_ sizes: [UInt64]) -> UInt64 {
             zip(goals, sizes).reduce(0) { $0 + ($1.0.size > $1.1 ? $1.0.size - $1.1 : $1.1 - $1.0.size) }
         }
@@ -93,7 +115,10 @@ struct ResizeProgress {
         let part = whole == 0 ? 1 : 1 - min(1, Double(left) / Double(whole))
         let filled = Int(part * Double(Self.width))
         let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: Self.width - filled)
-        return "[\(bar)] \(Int(part * 100))% \(states.joined(separator: ", "))"
+        let text = "[\(bar)] \(Int(part * 100))% \(states)"
+        // What does not fit into one row could not be overwritten.
+        let columns = max(1, TerminalSize(of: .standardOutput).columns - 1)
+        return text.count <= columns ? text : text.prefix(columns - 1) + "…"
     }
 
     /// How far it got, and why not farther.
