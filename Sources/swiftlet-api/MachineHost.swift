@@ -35,8 +35,6 @@ final class MachineHost: VMHost {
     func start(_ start: VMStart) throws(APIError) -> MachineProcess {
         let control = FilePath(request.controlSocket)
         let sockets = [control] + request.qmp.map { FilePath($0.path) }
-        // A machine that was killed left them behind; what is somebody's stays, and `swiftlet run` says so.
-        sockets.forEach { UnixSocket.removeLeftover(at: $0) }
         let options = ["run"] + start.arguments + sockets.map { "--qmp=unix:\($0)" }
         let machine: MachineProcess
         do throws(SystemCallError) {

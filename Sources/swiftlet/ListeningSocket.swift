@@ -2,17 +2,16 @@ import Configuration
 import Host
 import SystemPackage
 
-/// A Unix socket that the process of a guest is to serve, opened.
+/// A Unix socket that the process of a guest is to serve, opened. One that a dead process left there makes way.
 struct ListeningSocket {
     let listener: LaunchRequest.Place
 
     /// - Parameters:
     ///   - option: the option that names the path, for messages.
     ///   - word: what stands before the path there.
-    ///   - replacesLeftover: whether a socket that a dead process left there makes way.
     /// - Throws: `Refusal` for a path where no socket can be made.
-    init(at path: String, option: String, word: String = "unix:", replacesLeftover: Bool = false) throws {
-        if replacesLeftover { UnixSocket.removeLeftover(at: FilePath(path)) }
+    init(at path: String, option: String, word: String = "unix:") throws {
+        UnixSocket.removeLeftover(at: FilePath(path))
         do {
             let socket = try UnixSocket.listen(at: FilePath(path)).release()
             // Others find it by this, wherever they are.
@@ -35,10 +34,7 @@ struct ListeningSocket {
         guard (try? Stat(path, followTargetSymlink: false))?.type == .socket else {
             return "the path exists already, and is no socket"
         }
-        return switch Result(catching: { try UnixSocket.isListenedAt(path) }) {
-        case .success(true): "a process listens there already; give another path"
-        case .success(false): "the socket was left behind by a process that is gone; remove it: rm \(path)"
-        case .failure: "the socket exists already; give another path"
-        }
+        let isListenedAt = (try? UnixSocket.isListenedAt(path)) ?? false
+        return (isListenedAt ? "a process listens there" : "the socket exists") + " already; give another path"
     }
 }

@@ -53,7 +53,7 @@ struct RunPlaces {
     }
 
     private mutating func open(_ option: Vsock) throws {
-        let socket = try ListeningSocket(at: option.path, option: "--vsock", word: "socket=", replacesLeftover: true)
+        let socket = try ListeningSocket(at: option.path, option: "--vsock", word: "socket=")
         vsock = socket
         // The ports' paths are from the root, too.
         try Vsock.check(path: socket.listener.path)
