@@ -17,12 +17,18 @@ struct Endpoint: Sendable {
     let name: String
     /// Where the VM must be for it.
     let states: Set<VMStateName>
+    /// Where it is answered by 404 instead of 405.
+    let notFoundStates: Set<VMStateName>
     let operation: Operation
 
-    private init(_ method: String, _ name: String, in states: Set<VMStateName>, _ operation: Operation) {
+    private init(
+        _ method: String, _ name: String, in states: Set<VMStateName>, notFoundIn: Set<VMStateName> = [.absent],
+        _ operation: Operation
+    ) {
         self.method = method
         self.name = name
         self.states = states
+        notFoundStates = notFoundIn
         self.operation = operation
     }
 
@@ -38,7 +44,7 @@ struct Endpoint: Sendable {
             Endpoint("PUT", "vm.delete", in: .any, .delete),
             Endpoint("PUT", "vm.boot", in: [.created, .shutDown], .boot),
             Endpoint("PUT", "vm.pause", in: [.running], .pause),
-            Endpoint("PUT", "vm.resume", in: [.paused], .resume),
+            Endpoint("PUT", "vm.resume", in: [.paused], notFoundIn: [.absent, .created, .shutDown], .resume),
             Endpoint("PUT", "vm.shutdown", in: .booted, .shutDown),
             Endpoint("PUT", "vm.reboot", in: .booted, .reboot),
             Endpoint("PUT", "vm.power-button", in: .booted, .pressPowerButton),
@@ -49,7 +55,9 @@ struct Endpoint: Sendable {
             Endpoint("PUT", "vm.snapshot", in: .booted, .missing("snapshots can't be made", .badRequest)),
             Endpoint("PUT", "vm.coredump", in: .booted, .missing("core dumps can't be made", .badRequest)),
             Endpoint("PUT", "vm.nmi", in: .booted, .missing("interrupts can't be injected", .badRequest)),
-            Endpoint("PUT", "vm.restore", in: [.absent], .missing("there are no snapshots to restore", .badRequest)),
+            Endpoint(
+                "PUT", "vm.restore", in: [.absent], notFoundIn: .present,
+                .missing("there are no snapshots to restore", .badRequest)),
             Endpoint("PUT", "vm.receive-migration", in: .any, .missing("VMs can't be migrated", .badRequest)),
             Endpoint("PUT", "vm.send-migration", in: .booted, .missing("VMs can't be migrated", .badRequest)),
         ]
@@ -89,10 +97,13 @@ struct Endpoint: Sendable {
         if state == .absent {
             throw APIError(.notFound, "the VM is not created: vm.create comes before \(name)")
         }
+        let status: APIStatus = notFoundStates.contains(state) ? .notFound : .methodNotAllowed
         if states == [.absent] {
-            throw APIError(.conflict, "the VM is created already: vm.delete comes before \(name)")
+            throw APIError(
+                status == .notFound ? status : .conflict,
+                "the VM is created already: vm.delete comes before \(name)")
         }
         let allowed = VMStateName.allCases.filter { states.contains($0) }.map(\.text).joined(separator: " or ")
-        throw APIError(.methodNotAllowed, "the VM is \(state.text), and \(name) is for one that is \(allowed)")
+        throw APIError(status, "the VM is \(state.text), and \(name) is for one that is \(allowed)")
     }
 }

@@ -64,11 +64,15 @@ extension Fields {
         for name in ["tdx", "sev_snp"] where try flag(name) == true {
             throw invalid(name, "there are no confidential VMs")
         }
-        for name in ["iommufd", "vfio_p2p_dma"] { _ = try flag(name) }
+        for name in ["iommufd", "vfio_p2p_dma"] where try flag(name) != nil {
+            notes.append("\(self.path(of: name)): without effect: there are no VFIO devices")
+        }
         guard try array("iommu_segments")?.isEmpty != false else {
             throw invalid("iommu_segments", "a VM can't have an IOMMU yet")
         }
-        for name in ["num_pci_segments", "iommu_address_width_bits"] { _ = try number(name, 0...UInt32.max) }
+        for name in ["num_pci_segments", "iommu_address_width_bits"] where try number(name, 0...UInt32.max) != nil {
+            notes.append("\(self.path(of: name)): without effect: there is no PCI bus, and no IOMMU")
+        }
         var isIdentified = try array("oem_strings")?.isEmpty == false
         for name in [
             "system_serial_number", "serial_number", "system_uuid", "uuid", "system_manufacturer",

@@ -152,11 +152,12 @@ extension VMConfig.Processors {
         if try fields.number("max_phys_bits", 0...UInt32.max) != nil {
             note("max_phys_bits", "guests see as many bits as the host has")
         }
-        for var affinity in try fields.objects("affinity") {
+        let affinities = try fields.objects("affinity")
+        if !affinities.isEmpty { note("affinity", "vCPUs run where the host lets them") }
+        for var affinity in affinities {
             _ = try affinity.required("vcpu", try affinity.number("vcpu", 0...UInt32.max))
             _ = try affinity.required("host_cpus", try affinity.array("host_cpus"))
             try affinity.finish()
-            note("affinity", "vCPUs run where the host lets them")
         }
         if var features = try fields.object("features") {
             if try features.flag("amx") == true { note("features.amx", "guests see what KVM offers them") }

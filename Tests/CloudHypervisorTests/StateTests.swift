@@ -11,7 +11,7 @@ import Testing
         ("vm.create", [(204, .created), (409, .created), (409, .running), (409, .paused), (409, .shutDown)]),
         ("vm.boot", [(404, .absent), (204, .running), (405, .running), (405, .paused), (204, .running)]),
         ("vm.pause", [(404, .absent), (405, .created), (204, .paused), (405, .paused), (405, .shutDown)]),
-        ("vm.resume", [(404, .absent), (405, .created), (405, .running), (204, .running), (405, .shutDown)]),
+        ("vm.resume", [(404, .absent), (404, .created), (405, .running), (204, .running), (404, .shutDown)]),
         ("vm.shutdown", [(404, .absent), (405, .created), (204, .shutDown), (204, .shutDown), (405, .shutDown)]),
         ("vm.reboot", [(404, .absent), (405, .created), (204, .running), (204, .running), (405, .shutDown)]),
         ("vm.power-button", [(404, .absent), (405, .created), (204, .running), (204, .paused), (405, .shutDown)]),
@@ -22,7 +22,7 @@ import Testing
         ("vm.add-pmem", [(404, .absent), (400, .created), (400, .running), (400, .paused), (400, .shutDown)]),
         ("vm.remove-device", [(404, .absent), (404, .created), (400, .running), (400, .paused), (404, .shutDown)]),
         ("vm.snapshot", [(404, .absent), (405, .created), (400, .running), (400, .paused), (405, .shutDown)]),
-        ("vm.restore", [(400, .absent), (409, .created), (409, .running), (409, .paused), (409, .shutDown)]),
+        ("vm.restore", [(400, .absent), (404, .created), (404, .running), (404, .paused), (404, .shutDown)]),
     ]
 
     @Test(arguments: rows.map(\.request))
