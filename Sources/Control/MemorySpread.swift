@@ -36,21 +36,39 @@ public struct MemorySpread: Sendable {
         guard total <= most else { throw .tooMuch(most: most) }
         var sizes = devices.map(\.requestedSize)
         var sum = sizes.reduce(0, +)
+        var detours = 0
+        var failure: Failure?
         while sum != total {
-            let missing = sum < total ? total - sum : sum - total
-            guard
-                let (index, step) = Self.nextStep(
-                    devices, sizes, grows: sum < total, most: max(Self.usualStep, missing / Self.steps), missing)
-            else {
+            let grows = sum < total
+            let missing = grows ? total - sum : sum - total
+            let most = max(Self.usualStep, missing / Self.steps)
+            var change = Self.nextStep(devices, sizes, grows: grows, most: most, missing)
+            if change == nil {
                 let smallest = devices.map(\.blockSize).min() ?? 1
-                throw sum < total
-                    ? .unreachable(below: sum, above: sum + smallest)
-                    : .unreachable(below: sum - min(sum, smallest), above: sum)
+                failure =
+                    failure
+                    ?? (grows
+                        ? .unreachable(below: sum, above: sum + smallest)
+                        : .unreachable(below: sum - min(sum, smallest), above: sum))
+                // One block too many, that devices with smaller ones make up for.
+                if detours < devices.count { change = Self.smallestStep(devices, sizes, grows: grows) }
+                detours += 1
             }
-            sizes[index] = sum < total ? sizes[index] + step : sizes[index] - step
-            sum = sum < total ? sum + step : sum - step
+            guard let (index, step) = change else { throw failure ?? .noDevices }
+            sizes[index] = grows ? sizes[index] + step : sizes[index] - step
+            sum = grows ? sum + step : sum - step
         }
         self.sizes = sizes
+    }
+
+    /// The device of the smallest blocks that can change, and by one block.
+    private static func smallestStep(
+        _ devices: [DeviceReport], _ sizes: [UInt64], grows: Bool
+    ) -> (index: Int, step: UInt64)? {
+        devices.indices
+            .filter { (grows ? devices[$0].maximumSize - sizes[$0] : sizes[$0]) >= devices[$0].blockSize }
+            .min { devices[$0].blockSize < devices[$1].blockSize }
+            .map { ($0, devices[$0].blockSize) }
     }
 
     /// The device to change next, and by how much; nil where no block of any fits.

@@ -40,6 +40,14 @@ import Testing
         #expect(try spread([device("a"), device("b")], 2 << 30) == [1 << 30, 1 << 30])
     }
 
+    /// Where blocks are too large for what is missing, others make up for one of them.
+    @Test func devicesWithSmallBlocksMakeUpForLargeOnes() throws {
+        let large = device("a", requested: 1 << 30, blockSize: 1 << 30)
+        #expect(try spread([large, device("b")], 512 << 20) == [0, 512 << 20])
+        let full = device("b", requested: 2 << 30, maximum: 2 << 30)
+        #expect(try spread([large, full], 3 << 30 + 512 << 20) == [2 << 30, 1536 << 20])
+    }
+
     @Test func whatCannotBeIsSaid() {
         #expect(throws: MemorySpread.Failure.noDevices) { try spread([], 0) }
         #expect(throws: MemorySpread.Failure.tooMuch(most: 16 << 30)) {
