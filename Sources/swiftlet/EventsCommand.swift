@@ -28,6 +28,9 @@ struct EventsCommand: ParsableCommand {
             do {
                 event = try machine.client.nextEvent(until: nil)
             } catch .gone {
+                guard machine.isGone(within: Self.patience) else {
+                    throw Refusal("\(name): the machine hung up: what it had to tell was not read for too long")
+                }
                 return
             } catch {
                 throw Refusal("\(name): \(error)")
@@ -36,6 +39,9 @@ struct EventsCommand: ParsableCommand {
             show((json ? String(decoding: event.json.text, as: UTF8.self) : line(event)) + "\n")
         }
     }
+
+    /// Milliseconds that a process may take to end behind its last event.
+    private static let patience: UInt64 = 10_000
 
     private func line(_ event: QMPEvent) -> String {
         var seconds = time_t(event.time / 1_000_000)

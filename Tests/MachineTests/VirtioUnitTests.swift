@@ -1,10 +1,10 @@
 import Configuration
 import Host
 import Testing
-import VirtioTestSupport
 
 @testable import Machine
 @testable import Virtio
+@testable import VirtioTestSupport
 
 /// How a device's queues reach the event loop.
 struct VirtioUnitTests {
