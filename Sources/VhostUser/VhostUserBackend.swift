@@ -4,8 +4,8 @@ import SystemPackage
 
 /// A process that serves the queues of a device (vhost-user), as whoever has the device knows it.
 ///
-/// Calls may come from any thread; they wait for the back-end, but never longer than ten seconds. One that ends, lies or
-/// does not answer is cut off: the device is broken then, until a driver begins anew and there is a back-end again.
+/// Calls may come from any thread; they wait for the back-end, but never longer than ten seconds, and changes of memory that
+/// follow each other not longer than five together. One that ends, lies or does not answer is cut off: the device is broken then, until a driver begins anew and there is a back-end again.
 public final class VhostUserBackend: Sendable {
     /// What the device is to be able to do.
     public struct Requirements: Sendable {
@@ -32,6 +32,9 @@ public final class VhostUserBackend: Sendable {
         var memory: [VhostUserMemoryPart] = []
         /// Numbers of the queues that it serves.
         var queues: [Int] = []
+        /// Nanoseconds that changes of memory may still wait for it, as of a point in time. Half of the time in which they
+        /// don't comes back.
+        var memoryPatience: (left: UInt64, at: MonotonicInstant)
     }
 
     /// What guests can be offered of the features that were asked for.
@@ -41,13 +44,11 @@ public final class VhostUserBackend: Sendable {
 
     private let requirements: Requirements
     private let path: FilePath?
+    /// Milliseconds that a back-end has to say hello, to begin, and to end: requests of guests that are under way may be
+    /// at a slow disk; and to take memory, or give it back, however many parts of it: a guest and everybody else wait.
+    private let patience: UInt64
     private let state: Mutex<State>
 
-    /// Milliseconds that a back-end has to say hello, to begin, and to end: requests of guests that are under way may be
-    /// at a slow disk.
-    private static let patience: UInt64 = 5_000
-    /// Milliseconds that it has to take memory, or give it back, while a guest waits.
-    private static let memoryPatience: UInt64 = 2_000
     /// VIRTIO_F_VERSION_1.
     private static let version1: UInt64 = 1 << 32
 
@@ -55,22 +56,24 @@ public final class VhostUserBackend: Sendable {
     ///
     /// - Parameters:
     ///   - path: where another one is found when this one is gone; nil for nowhere.
+    ///   - patience: milliseconds that it has for what it is told.
     /// - Throws: `VhostUserError` for one that is no use.
     public init(
-        _ socket: MessageSocket, path: FilePath?, requirements: Requirements
+        _ socket: MessageSocket, path: FilePath?, requirements: Requirements, patience: UInt64 = 5_000
     ) throws(VhostUserError) {
         self.path = path
         self.requirements = requirements
-        let connection = try Self.greet(socket, requirements)
+        self.patience = patience
+        let connection = try Self.greet(socket, requirements, patience)
         features = connection.features & requirements.features
         regionLimit = connection.regionLimit
-        state = Mutex(State(connection: connection))
+        state = Mutex(State(connection: connection, memoryPatience: (patience * 1_000_000, .now())))
     }
 
     private static func greet(
-        _ socket: MessageSocket, _ requirements: Requirements
+        _ socket: MessageSocket, _ requirements: Requirements, _ patience: UInt64
     ) throws(VhostUserError) -> VhostUserConnection {
-        let connection = try VhostUserConnection(socket, until: deadline(patience))
+        let connection = try VhostUserConnection(socket, until: .now().advanced(byMilliseconds: patience))
         guard connection.features & version1 != 0 else { throw .lacks("VIRTIO_F_VERSION_1") }
         if let count = connection.queueCount, count < requirements.queueCount {
             throw .tooFewQueues(count, needed: requirements.queueCount)
@@ -81,9 +84,7 @@ public final class VhostUserBackend: Sendable {
         return connection
     }
 
-    private static func deadline(_ milliseconds: UInt64) -> MonotonicInstant {
-        .now().advanced(byMilliseconds: milliseconds)
-    }
+    private var deadline: MonotonicInstant { .now().advanced(byMilliseconds: patience) }
 
     // MARK: - Memory
 
@@ -94,8 +95,10 @@ public final class VhostUserBackend: Sendable {
     public func add(_ part: VhostUserMemoryPart) throws(VhostUserError) {
         try state.withLock { (state) throws(VhostUserError) in
             if let connection = state.connection, connection.hasMemory {
+                let deadline = memoryDeadline(&state)
+                defer { noteMemoryChange(&state, deadline) }
                 do throws(VhostUserError) {
-                    try connection.add(part, until: Self.deadline(Self.memoryPatience))
+                    try connection.add(part, until: deadline)
                 } catch {
                     if case .refused = error { throw error }
                     Self.cutOff(&state, error)
@@ -111,13 +114,29 @@ public final class VhostUserBackend: Sendable {
             guard let index = state.memory.firstIndex(of: part) else { return }
             state.memory.remove(at: index)
             guard let connection = state.connection, connection.hasMemory else { return }
+            let deadline = memoryDeadline(&state)
+            defer { noteMemoryChange(&state, deadline) }
             do throws(VhostUserError) {
-                try connection.remove(part, until: Self.deadline(Self.memoryPatience))
+                try connection.remove(part, until: deadline)
             } catch {
                 // What it keeps it could use.
                 Self.cutOff(&state, error)
             }
         }
+    }
+
+    /// Until when a change of memory waits that begins now.
+    private func memoryDeadline(_ state: inout State) -> MonotonicInstant {
+        let now = MonotonicInstant.now()
+        let (left, past) = state.memoryPatience
+        let patience = min(left + past.nanoseconds(until: now) / 2, patience * 1_000_000)
+        state.memoryPatience = (patience, now)
+        return MonotonicInstant(nanoseconds: now.nanoseconds + patience)
+    }
+
+    private func noteMemoryChange(_ state: inout State, _ deadline: MonotonicInstant) {
+        let now = MonotonicInstant.now()
+        state.memoryPatience = (now.nanoseconds(until: deadline), now)
     }
 
     // MARK: - Queues
@@ -130,7 +149,7 @@ public final class VhostUserBackend: Sendable {
             do throws(VhostUserError) {
                 var connection = if let connection = state.connection { connection } else { try reconnect(&state) }
                 state.connection = connection
-                let deadline = Self.deadline(Self.patience)
+                let deadline = deadline
                 try connection.setFeatures(chosen, until: deadline)
                 if !connection.hasMemory {
                     try connection.setMemory(state.memory, until: deadline)
@@ -154,7 +173,7 @@ public final class VhostUserBackend: Sendable {
         } catch {
             throw .host(error)
         }
-        let connection = try Self.greet(socket, requirements)
+        let connection = try Self.greet(socket, requirements, patience)
         guard connection.features & features == features, connection.regionLimit >= regionLimit else {
             socket.end()
             throw .offersOthers
@@ -165,17 +184,16 @@ public final class VhostUserBackend: Sendable {
 
     /// Has it leave a queue alone. It is done with it when this returns, or cut off.
     public func stop(queue index: Int) {
-        state.withLock { Self.stop([index], &$0) }
+        state.withLock { Self.stop([index], &$0, until: deadline) }
     }
 
     /// Has it leave all queues alone.
     public func stop() {
-        state.withLock { Self.stop($0.queues, &$0) }
+        state.withLock { Self.stop($0.queues, &$0, until: deadline) }
     }
 
-    private static func stop(_ queues: [Int], _ state: inout State) {
+    private static func stop(_ queues: [Int], _ state: inout State, until deadline: MonotonicInstant) {
         guard let connection = state.connection else { return }
-        let deadline = deadline(patience)
         do throws(VhostUserError) {
             for index in queues where state.queues.contains(index) {
                 try connection.stop(queue: index, until: deadline)

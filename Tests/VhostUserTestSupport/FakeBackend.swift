@@ -12,6 +12,8 @@ package final class FakeBackend: Sendable {
     package enum Reaction: Sendable {
         /// As a good one would.
         case usual
+        /// The same, after some time.
+        case delayed(milliseconds: UInt32)
         /// The number of its answer.
         case answer(UInt64)
         case raw([UInt8])
@@ -121,6 +123,9 @@ package final class FakeBackend: Sendable {
         }
         switch reaction {
         case .usual: usual.map { reply(request.number, $0) }
+        case .delayed(let milliseconds):
+            usleep(milliseconds * 1_000)
+            usual.map { reply(request.number, $0) }
         case .answer(let number): reply(request.number, number)
         case .raw(let bytes): send(bytes)
         case .silence: break

@@ -22,12 +22,13 @@ import VhostUserTestSupport
     }
 
     private func connect(
-        queues: Int = 2, changesMemory: Bool = true, path: FilePath? = nil
+        queues: Int = 2, changesMemory: Bool = true, path: FilePath? = nil, patience: UInt64 = 2_000
     ) throws(VhostUserError) -> VhostUserBackend {
         try VhostUserBackend(
             socket, path: path,
             requirements: .init(
-                features: 1 << 32 | 1 << 29 | 1 << 28, queueCount: queues, changesMemory: changesMemory))
+                features: 1 << 32 | 1 << 29 | 1 << 28, queueCount: queues, changesMemory: changesMemory),
+            patience: patience)
     }
 
     private func part(_ address: UInt64) -> VhostUserMemoryPart {
@@ -145,6 +146,33 @@ import VhostUserTestSupport
             device.start(features: chosen, [queue(0)])
             #expect(begin.milliseconds(until: .now()) < 1000)
             #expect(device.failure == .absent)
+        }
+    }
+
+    /// A back-end that takes its time for each part of much memory keeps a machine waiting no longer than one that does not
+    /// answer.
+    @Test func partsOfMemoryShareOnePatience() throws {
+        try backend.serving {
+            let device = try connect(patience: 400)
+            device.start(features: chosen, [queue(0)])
+            backend.react(to: .addMemoryRegion, .delayed(milliseconds: 50))
+            let begin = MonotonicInstant.now()
+            for number in 0..<100 as Range<UInt64> { try device.add(part(number << 16)) }
+            #expect(begin.milliseconds(until: .now()) < 2_000)
+            #expect(device.failure == .silent(.addMemoryRegion))
+        }
+    }
+
+    /// One that answers at once may be told as often as there is something to tell.
+    @Test func quickAnswersUseUpNoPatience() throws {
+        try backend.serving {
+            let device = try connect(patience: 400)
+            device.start(features: chosen, [queue(0)])
+            for number in 0..<2_000 as Range<UInt64> {
+                try device.add(part(number << 16))
+                device.remove(part(number << 16))
+            }
+            #expect(device.failure == nil)
         }
     }
 
