@@ -213,14 +213,16 @@ let package = Package(
 // says where the compiler has libFuzzer without a main.
 if let fuzzer = Context.environment["SWIFTLET_FUZZ"] {
     for target in package.targets
-    where ["GuestMemory", "Virtio", "VirtioMem", "DiskIO", "Devices"].contains(target.name) {
+    where ["GuestMemory", "Virtio", "VirtioMem", "VhostUser", "DiskIO", "Devices"].contains(target.name) {
         target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer"]))
     }
     package.targets += [
         .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
         .executableTarget(
             name: "swiftlet-fuzz",
-            dependencies: ["Devices", "DiskIO", "VirtioMem", "Virtio", "GuestMemory", "Host", "CFuzzer", system],
+            dependencies: [
+                "Devices", "DiskIO", "VhostUser", "VirtioMem", "Virtio", "GuestMemory", "Host", "CFuzzer", system,
+            ],
             path: "Tests/Fuzz/Sources", swiftSettings: [.treatAllWarnings(as: .error)],
             linkerSettings: [.unsafeFlags(["-Xlinker", fuzzer]), .linkedLibrary("stdc++")]),
     ]

@@ -31,6 +31,7 @@ nonisolated(unsafe) private let currentTarget: any FuzzTarget = {
         case "console": return try ConsoleTarget()
         case "balloon": return try BalloonTarget()
         case "rng": return try EntropyTarget()
+        case "fs": return try FileSystemTarget()
         case "net": return try NetTarget()
         case "vsock": return try VsockTarget()
         default: fatalError("SWIFTLET_FUZZ_TARGET=\(name ?? ""): no such target")

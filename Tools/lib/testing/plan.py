@@ -24,7 +24,7 @@ BUSY_TOOL_TESTS = {"kvm-host-test", "disk-crash-test"}
 # What Tools/fuzz has to fuzz, and for how many seconds.
 FUZZ_TARGETS = {
     "virtqueue": 30, "mmio": 30, "memory-device": 30, "net": 10, "vsock": 10, "block": 5, "console": 5, "balloon": 5,
-    "rng": 5}
+    "rng": 5, "fs": 10}
 # One emulated host has one processor, and more than two hosts slow each other down.
 HOSTS_AT_ONCE = max(1, min(2, len(os.sched_getaffinity(0))))
 
