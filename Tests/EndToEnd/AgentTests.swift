@@ -13,26 +13,6 @@ import Testing
         swiftlet = CommandLine(directory: try TemporaryDirectory())
     }
 
-    /// A guest with a name, from when its agent answers.
-    private func withAgent(
-        _ kernel: GuestKernel, _ arguments: [String] = [], hasShell: Bool = true,
-        _ body: (SwiftletProcess) throws -> Void
-    ) throws {
-        let process = try SwiftletProcess(
-            ["run", "--name", "web"] + kernel.arguments + arguments, environment: swiftlet.environment)
-        try reportingOutput(of: process) {
-            if hasShell { try process.waitFor("guest# ", within: Guest.bootTime) }
-            let deadline = ContinuousClock.now + (hasShell ? .seconds(60) : Guest.bootTime)
-            while true {
-                let attempt = try SwiftletProcess(["exec", "web", "true"], environment: swiftlet.environment)
-                if try attempt.waitUntilEnded(within: .seconds(60)) == .exited(0) { break }
-                try #require(ContinuousClock.now < deadline, "the agent does not answer: \(attempt.transcript)")
-                usleep(200_000)
-            }
-            try body(process)
-        }
-    }
-
     /// A connection to the agent, as `swiftlet exec` has it.
     private func connect() throws -> AgentChannel {
         let path = FilePath(swiftlet.directory.path).appending("swiftlet/web/vsock")
@@ -59,7 +39,7 @@ import Testing
     }
 
     @Test(arguments: GuestKernel.each) func commandsAndFiles(_ kernel: GuestKernel) throws {
-        try withAgent(kernel, ["--memory", "256M"]) { process in
+        try swiftlet.withAgent(kernel, ["--memory", "256M"]) { process in
             #expect(try swiftlet("exec", "web", "sh", "-c", "echo out; echo err >&2") == ("out\n", "err\n"))
             try swiftlet("exec", "web", "sh", "-c", "exit 3", status: 3)
             try swiftlet("exec", "web", "sh", "-c", "kill -9 $$", status: 137)
@@ -82,7 +62,7 @@ import Testing
     /// The agent as the guest's first process: it reaps orphans, and obeys the power button.
     @Test(arguments: GuestKernel.each) func firstProcess(_ kernel: GuestKernel) throws {
         let arguments = ["--memory", "256M", "--cmdline", "rdinit=/bin/swiftlet-agent"]
-        try withAgent(kernel, arguments, hasShell: false) { process in
+        try swiftlet.withAgent(kernel, arguments, hasShell: false) { process in
             #expect(try swiftlet("exec", "web", "cat", "/proc/1/comm").output == "swiftlet-agent\n")
             let modules = try swiftlet("exec", "web", "cat", "/proc/modules").output
             #expect(modules.contains("virtio_mem ") || modules.contains("virtio_mem\n"))
@@ -131,7 +111,7 @@ import Testing
         let arguments = [
             "--memory", "256M", "--virtio-mem", "id=vm0,size=1G", "--cmdline", "memhp_default_state=offline",
         ]
-        try withAgent(kernel, arguments) { _ in
+        try swiftlet.withAgent(kernel, arguments) { _ in
             // All of it is there before the agent is asked: what comes later, the kernel onlines, and nobody counts that.
             try swiftlet("resize", "web", "vm0", "256M", "--wait")
             let deadline = ContinuousClock.now + .seconds(60)

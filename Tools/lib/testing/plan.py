@@ -117,6 +117,7 @@ def all_parts():
         "full-devices", "disks, consoles and the agent, with the other kernel", "EndToEnd.AgentTests",
         "EndToEnd.DiskTests/disksKeepWhatTheyAreGiven", "EndToEnd.RootDiskTests/whatIsWrittenIsThereAfterAReboot",
         "EndToEnd.VirtioConsoleTests", seconds=250, **older)
+    guests("exec-load", "many commands in a guest, and nothing left of them", "EndToEnd.ExecLoadTests", seconds=300, **full)
     guests("full-vsock", "a thousand sockets", f"{vsock}/aThousandConnectionsEachWay", seconds=180, **full)
     guests("full-network", "checksums of what cards carry", f"{network}/nothingIsLost", seconds=250, **full)
     guests(

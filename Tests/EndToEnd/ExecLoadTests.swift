@@ -1,0 +1,114 @@
+import Foundation
+import Testing
+
+/// Many commands in a guest by `swiftlet exec`, and nothing of them left on either side.
+@Suite(.serialized, .needsKVMHost) struct ExecLoadTests {
+    private let swiftlet: CommandLine
+
+    init() throws {
+        swiftlet = CommandLine(directory: try TemporaryDirectory())
+    }
+
+    /// What the machine's process and the guest's agent have.
+    private struct Holdings {
+        let descriptors: Int
+        /// Bytes of the machine's process beside its guest's memory.
+        let memory: UInt64
+        let agentDescriptors: Int
+        /// KiB.
+        let agentMemory: Int
+        /// In the guest.
+        let processes: Int
+    }
+
+    private func holdings(_ machine: SwiftletProcess) throws -> Holdings {
+        let pid = machine.child.pid
+        let script = """
+            agent=$(pidof swiftlet-agent | tr ' ' '\\n' | sort -n | head -n 1)
+            ls /proc/$agent/fd | wc -l; sed -n 's/^VmRSS: *\\([0-9]*\\).*/\\1/p' /proc/$agent/status
+            ls -d /proc/[0-9]* | wc -l
+            """
+        let output = try swiftlet("exec", "web", "sh", "-c", script).output
+        let numbers = output.split(separator: "\n").compactMap { Int($0) }
+        try #require(numbers.count == 3, "\(numbers)")
+        return Holdings(
+            descriptors: try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count,
+            memory: try HostMemory(pid: pid).proportionalBesideGuest, agentDescriptors: numbers[0],
+            agentMemory: numbers[1], processes: numbers[2])
+    }
+
+    /// Commands that are under way together.
+    private func start(_ count: Int, _ command: (Int) -> [String]) throws -> [SwiftletProcess] {
+        try (0..<count).map { try SwiftletProcess(["exec"] + command($0), environment: swiftlet.environment) }
+    }
+
+    private func manyAtOnce() throws {
+        let clients = try start(100) { ["-i", "web", "sh", "-c", "read line; echo \($0) $line; exit \($0)"] }
+        for client in clients { try client.send("go\n") }
+        for (number, client) in clients.enumerated() {
+            let status = try client.waitUntilEnded(within: .seconds(600))
+            #expect(status == .exited(Int32(number)), "\(client.transcript)")
+            #expect(client.output.text == "\(number) go\n")
+        }
+    }
+
+    private func oneAfterTheOther() throws {
+        for number in 0..<200 {
+            #expect(try swiftlet("exec", "web", "echo", "\(number)").output == "\(number)\n")
+        }
+    }
+
+    private func muchInputAndOutput() throws {
+        let line = "head -c 67108864 /dev/zero | swiftlet exec -i web cat | md5sum; head -c 67108864 /dev/zero | md5sum"
+        let process = try SwiftletProcess(
+            ["-c", line.replacing("swiftlet ", with: TestHost.swiftlet + " ")], program: "/bin/sh",
+            environment: swiftlet.environment)
+        #expect(try process.waitUntilEnded(within: .seconds(600)) == .exited(0))
+        let sums = process.output.text.split(separator: "\n")
+        #expect(sums.count == 2 && sums[0] == sums[1], "\(process.transcript)")
+    }
+
+    /// What a killed client was running ends, too.
+    private func killedClients() throws {
+        let clients = try start(20) { _ in ["web", "sleep", "100000"] }
+        func sleepers() throws -> Int {
+            let text = try swiftlet("exec", "web", "sh", "-c", "pidof sleep | wc -w").output
+            return Int(text.dropLast()) ?? -1
+        }
+        let deadline = Deadline(.seconds(300))
+        while try sleepers() < 20, !deadline.hasPassed { usleep(200_000) }
+        #expect(try sleepers() == 20)
+        for client in clients { kill(client.child.pid, SIGKILL) }
+        while try sleepers() > 0, !deadline.hasPassed { usleep(200_000) }
+        #expect(try sleepers() == 0)
+    }
+
+    private func killedCommands() throws {
+        for _ in 0..<20 { try swiftlet("exec", "web", "sh", "-c", "kill -9 $$", status: 137) }
+    }
+
+    @Test(arguments: GuestKernel.each) func nothingIsLeft(_ kernel: GuestKernel) throws {
+        try swiftlet.withAgent(kernel, ["--memory", "512M"]) { machine in
+            // What is allocated once is no leak.
+            try manyAtOnce()
+            let before = try holdings(machine)
+            try oneAfterTheOther()
+            try manyAtOnce()
+            try muchInputAndOutput()
+            try killedClients()
+            try killedCommands()
+            let deadline = Deadline(.seconds(60))
+            var after = try holdings(machine)
+            while after.descriptors > before.descriptors || after.processes > before.processes, !deadline.hasPassed {
+                usleep(500_000)
+                after = try holdings(machine)
+            }
+            print("before: \(before)\nafter: \(after)")
+            #expect(after.descriptors <= before.descriptors && after.agentDescriptors <= before.agentDescriptors)
+            #expect(after.processes <= before.processes)
+            #expect(after.memory < before.memory + 1 << 20)
+            #expect(after.agentMemory < before.agentMemory + 1 << 10)
+            try swiftlet("kill", "web")
+        }
+    }
+}
