@@ -33,6 +33,11 @@ public struct VirtioBlock: VirtioDevice {
         writesThrough = features & VirtioBlockConfiguration.Feature.flush == 0
     }
 
+    /// Waits for what is under way in the queue: its buffers are the driver's again.
+    public mutating func stop(queue index: Int) {
+        queues[index].drain()
+    }
+
     /// Waits for what is under way: from now on the driver's memory is its own.
     public mutating func reset() {
         for index in queues.indices { queues[index].drain() }
