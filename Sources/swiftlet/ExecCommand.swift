@@ -22,7 +22,8 @@ struct ExecCommand: ParsableCommand {
             process group; a command whose client is gone gets SIGHUP, and SIGKILL five seconds later.
 
             EXIT STATUS: the command's; 128 and the signal's number for one that a signal ended; 127 where it is not \
-            found, 126 where it can't be run; 125 for what is wrong here, such as a guest without an agent.
+            found, 126 where it can't be run; 1 for what is wrong here, such as a guest without an agent, and 125 \
+            for wrong options.
             """)
 
     @Flag(name: [.short, .long], help: "Give the command this command's input.")
@@ -58,7 +59,8 @@ struct ExecCommand: ParsableCommand {
 
     /// Exit statuses, as docker has them.
     enum Status {
-        static let refused: Int32 = 125
+        static let refused: Int32 = 1
+        static let wrongUsage: Int32 = 125
         static let notExecutable: Int32 = 126
         static let notFound: Int32 = 127
     }

@@ -119,7 +119,7 @@ struct Swiftlet: ParsableCommand {
         complain(message)
         // The other statuses are the command's in the guest.
         let isExec = ProcessImage.arguments.dropFirst().first == ExecCommand.configuration.commandName
-        let status = isExec ? ExecCommand.Status.refused : status
+        let status = isExec ? ExecCommand.Status.wrongUsage : status
         Self.exit(withError: ExitCode(status))
     }
 }
