@@ -101,6 +101,12 @@ def all_parts():
         "restarts", "kexec, kdump, and drivers that come and go", "EndToEnd.KexecTests", "EndToEnd.KdumpTests",
         "EndToEnd.DriverBindingTests", seconds=150)
     full = {"is_full": True}
+    for target in FUZZ_TARGETS:
+        parts.append(
+            Command(
+                f"full-fuzz-{target}", "ten minutes of fuzzing", ["Tools/fuzz", target, "600"], 605, 1200, fuzzer=True,
+                **full))
+        parts[-1].is_alone = False
     parts.append(FullTests("full-shuffle", "100,000 operations of a driver", ["--filter", FULL_SHUFFLE], 300, 1800))
     guests("full-boot", "the other combinations of kernels and vCPUs", "EndToEnd.FullBootTests", seconds=100, **full)
     guests("full-memory", "memory, with the other kernels", "EndToEnd.FullMemoryTests", seconds=250, **full)
@@ -117,7 +123,8 @@ def all_parts():
         "full-devices", "disks, consoles and the agent, with the other kernel", "EndToEnd.AgentTests",
         "EndToEnd.DiskTests/disksKeepWhatTheyAreGiven", "EndToEnd.RootDiskTests/whatIsWrittenIsThereAfterAReboot",
         "EndToEnd.VirtioConsoleTests", seconds=250, **older)
-    guests("exec-load", "many commands in a guest, and nothing left of them", "EndToEnd.ExecLoadTests", seconds=300, **full)
+    guests(
+        "exec-load", "many commands in a guest, and nothing left of them", "EndToEnd.ExecLoadTests", seconds=300, **full)
     guests("full-vsock", "a thousand sockets", f"{vsock}/aThousandConnectionsEachWay", seconds=180, **full)
     guests("full-network", "checksums of what cards carry", f"{network}/nothingIsLost", seconds=250, **full)
     guests(
