@@ -7,7 +7,19 @@ import SystemPackage
 public final class EventLoop {
     /// Names a registered descriptor or a timer.
     public struct Token: Hashable, Sendable {
+        /// Of a descriptor, the number of its place, and in the higher 32 bits how many had the place before. Of a timer, its
+        /// number and the highest bit.
         fileprivate let key: UInt64
+
+        fileprivate init(key: UInt64) { self.key = key }
+
+        fileprivate init(place: Int, after count: UInt32) {
+            key = UInt64(count & 0x7fff_ffff) << 32 | UInt64(place)
+        }
+
+        fileprivate init(timer number: UInt64) { key = 1 << 63 | number }
+
+        fileprivate var place: Int { Int(UInt32(truncatingIfNeeded: key)) }
     }
 
     /// What a handler is told about its descriptor.
@@ -28,21 +40,30 @@ public final class EventLoop {
     public typealias Handler = (Readiness) -> Void
 
     private struct Registration {
+        let token: Token
         let descriptor: FileDescriptor
         let handler: Handler
     }
 
+    /// Where a registration is, so that it is found without a search.
+    private struct Place {
+        var registration: Registration?
+        /// How many have had it.
+        var count: UInt32 = 0
+    }
+
     private struct Timer {
         let deadline: MonotonicInstant
-        let key: UInt64
+        let token: Token
         let action: () -> Void
     }
 
     private let epoll: OwnedFileDescriptor
-    private var registrations: [UInt64: Registration] = [:]
+    private var places: [Place] = []
+    private var freePlaces: [Int] = []
     /// In the order of their deadlines: there are only ever a few.
     private var timers: [Timer] = []
-    private var nextKey: UInt64 = 1
+    private var nextTimer: UInt64 = 1
     /// What epoll reported last; kept, so that waiting allocates nothing.
     private var ready = [cl_epoll_event](repeating: cl_epoll_event(), count: Int(CL_EPOLL_BATCH))
     private var isStopping = false
@@ -59,22 +80,35 @@ public final class EventLoop {
     public func add(
         _ descriptor: FileDescriptor, _ interest: Readiness, _ handler: @escaping Handler
     ) throws(SystemCallError) -> Token {
-        let key = nextKey
-        nextKey += 1
-        try control(EPOLL_CTL_ADD, descriptor, interest, key)
-        registrations[key] = Registration(descriptor: descriptor, handler: handler)
-        return Token(key: key)
+        let place = freePlaces.last ?? places.count
+        let count = place < places.count ? places[place].count : 0
+        let token = Token(place: place, after: count)
+        try control(EPOLL_CTL_ADD, descriptor, interest, token.key)
+        if freePlaces.popLast() == nil { places.append(Place()) }
+        places[place] = Place(
+            registration: Registration(token: token, descriptor: descriptor, handler: handler), count: count &+ 1)
+        return token
+    }
+
+    /// Nil where it was removed.
+    private func registration(_ token: Token) -> Registration? {
+        guard token.place < places.count, let found = places[token.place].registration, found.token == token else {
+            return nil
+        }
+        return found
     }
 
     /// Changes what a registered descriptor is waited for.
     public func modify(_ token: Token, _ interest: Readiness) throws(SystemCallError) {
-        guard let registration = registrations[token.key] else { return }
+        guard let registration = registration(token) else { return }
         try control(EPOLL_CTL_MOD, registration.descriptor, interest, token.key)
     }
 
     /// Forgets a descriptor; its handler is not called again. To be called before the descriptor is closed.
     public func remove(_ token: Token) {
-        guard let registration = registrations.removeValue(forKey: token.key) else { return }
+        guard let registration = registration(token) else { return }
+        places[token.place].registration = nil
+        freePlaces.append(token.place)
         // It can only fail for a descriptor that is closed already, and then epoll has forgotten it too.
         _ = cl_epoll_ctl(epoll.rawValue, EPOLL_CTL_DEL, registration.descriptor.rawValue, 0, 0)
     }
@@ -82,16 +116,17 @@ public final class EventLoop {
     /// Calls the action once, when that much time has passed.
     @discardableResult
     public func schedule(afterMilliseconds delay: UInt64, _ action: @escaping () -> Void) -> Token {
-        let timer = Timer(deadline: .now().advanced(byMilliseconds: delay), key: nextKey, action: action)
-        nextKey += 1
+        let token = Token(timer: nextTimer)
+        let timer = Timer(deadline: .now().advanced(byMilliseconds: delay), token: token, action: action)
+        nextTimer += 1
         let position = timers.firstIndex { $0.deadline > timer.deadline } ?? timers.endIndex
         timers.insert(timer, at: position)
-        return Token(key: timer.key)
+        return token
     }
 
     /// Forgets a timer; its action is not called any more. Does nothing for one that is over.
     public func cancel(_ token: Token) {
-        timers.removeAll { $0.key == token.key }
+        timers.removeAll { $0.token == token }
     }
 
     /// Serves descriptors and timers until `stop()`.
@@ -116,7 +151,7 @@ public final class EventLoop {
         }
         for index in 0..<Int(max(count, 0)) where !isStopping {
             // A handler before this one may have removed it.
-            registrations[ready[index].key]?.handler(Readiness(rawValue: ready[index].events))
+            registration(Token(key: ready[index].key))?.handler(Readiness(rawValue: ready[index].events))
         }
         // What a timer schedules has to wait for the next round, so that descriptors get their turn.
         let now = MonotonicInstant.now()

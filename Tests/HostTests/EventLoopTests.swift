@@ -181,6 +181,32 @@ import Testing
         #expect(calls == ["old", "new"])
     }
 
+    /// A token that is over means nobody else who came since, and neither do those of timers.
+    @Test func tokensAreNobodyElses() throws {
+        let event = try EventDescriptor()
+        var calls = 0
+        let old = try loop.add(ours.descriptor, .readable) { _ in }
+        loop.remove(old)
+        let timers = (0..<4).map { _ in loop.schedule(afterMilliseconds: 60_000) {} }
+        let new = try loop.add(event.descriptor, .readable) { [loop] _ in
+            calls += 1
+            loop.stop()
+        }
+        loop.remove(old)
+        try loop.modify(old, [])
+        timers.forEach(loop.remove)
+        loop.cancel(new)
+        event.signal()
+        try run()
+        #expect(calls == 1)
+        timers.forEach(loop.cancel)
+        loop.remove(new)
+        loop.remove(new)
+        loop.schedule(afterMilliseconds: 5) { [loop] in loop.stop() }
+        try run()
+        #expect(calls == 1)
+    }
+
     @Test func stoppingHoldsBackWhatElseIsReady() throws {
         var events: [EventDescriptor] = []
         var calls = 0
