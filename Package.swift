@@ -104,7 +104,7 @@ let package = Package(
         layer("KernelImage", ["ELF", "Decompression", "KernelLayout", "Host", system]),
         layer("LinuxBoot", ["GuestMemory", "KernelLayout"]),
         layer("Configuration", ["KernelLayout"]),
-        layer("MachineLog", ["Configuration", "JSON", "Host"]),
+        layer("MachineLog", ["Configuration", "JSON", "Host", system]),
         layer(
             "Machine",
             [
@@ -149,8 +149,7 @@ let package = Package(
             name: "swiftlet",
             dependencies: [
                 "AgentChannel", "AgentProtocol", "Control", "YAML", "QMPProtocol", "JSON", "RunDirectory", "Console",
-                "Configuration", "KernelImage",
-                "KernelLayout", "Host", system, argumentParser,
+                "Configuration", "KernelImage", "KernelLayout", "MachineLog", "Host", system, argumentParser,
             ],
             swiftSettings: strict, linkerSettings: fixedExecutable),
 

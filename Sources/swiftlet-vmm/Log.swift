@@ -39,14 +39,3 @@ final class Log {
         }
     }
 }
-
-extension [LogDestination] {
-    /// Writes a line, and waits until it is out: for what ends the process before it has a loop, or after.
-    func writeNow(_ entry: LogEntry, machine: String) {
-        for destination in self where entry.level >= destination.level {
-            // Where even that is gone, nobody is there to be told.
-            _ = try? FileDescriptor(rawValue: destination.descriptor).writeAll(
-                entry.line(destination.format, machine: machine).utf8)
-        }
-    }
-}

@@ -1,5 +1,6 @@
 import Configuration
 import Host
+import MachineLog
 import RunDirectory
 import SystemPackage
 
@@ -25,7 +26,6 @@ extension RunOptions {
         try checkDetaching(serial: serialOption, console: consoleOption, monitor: monitorOption)
         try consoleOption.map { try ChannelOption.check(serial: serialOption, console: $0) }
         try machine.validated(physicalAddressBits: HostProcessor.host.physicalAddressBits ?? 52)
-        machine.warnings.forEach { complain("warning: \($0)") }
 
         // What leaves traces on the host (a log file, a socket) comes last.
         let vmm = try VMMProgram()
@@ -57,9 +57,8 @@ extension RunOptions {
             monitor: places.monitor,
             qmp: places.qmp.map(\.listener), runDirectory: places.runDirectory, logs: logs,
             endWith: endWith?.rawValue)
-        if let problem = KVMDevice.warning(on: HostProcessor.host) {
-            complain("warning: \(problem)")
-        }
+        let warnings = machine.warnings + [KVMDevice.warning(on: HostProcessor.host)].compactMap(\.self)
+        try warn(warnings, logs, machine: machine.name)
         let descriptors =
             files.descriptors + memory.descriptors + disks.descriptors + network.descriptors
             + fileSystems.descriptors + (serial?.descriptors ?? []) + (console?.descriptors ?? []) + places.descriptors
@@ -73,6 +72,14 @@ extension RunOptions {
         let process = try DetachedStart(vmm: vmm, directory: directory).perform(
             request, places: places, keeping: descriptors, log: runLog)
         print("\(directory.name) runs, as process \(process)")
+    }
+
+    /// Says what is odd, where the machine's log goes, and to whoever starts it.
+    private func warn(_ warnings: [String], _ logs: [LogDestination], machine: String) throws {
+        guard !warnings.isEmpty else { return }
+        // Of a machine in the background, standard error has no log.
+        let listeners = try logs + (detach ? log.destinations(file: nil, runLog: nil, isDetached: false) : [])
+        for warning in warnings { listeners.writeNow(LogEntry(.warning, warning), machine: machine) }
     }
 
     /// The machine with a vsock in its run directory, by which 'swiftlet exec' finds its agent, unless it has one.

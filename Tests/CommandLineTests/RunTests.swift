@@ -296,6 +296,20 @@ struct RunTests {
         #expect(outcome.errors.hasPrefix("swiftlet: warning: --virtio-mem vm1: requested-size 80M is not a multiple"))
     }
 
+    /// Like all that a machine's log has.
+    @Test func warningsGoWhereTheLogGoes() throws {
+        let kernel = try installation.makeKernel()
+        let device = "id=vm1,size=8G,requested-size=80M"
+        let quiet = try installation.swiftlet("run", "--kernel", kernel, "--virtio-mem", device, "--log-level", "error")
+        #expect(quiet.status == 0 && quiet.errors.isEmpty, "\(quiet.errors)")
+        let json = try installation.swiftlet(
+            "run", "--kernel", kernel, "--virtio-mem", device, "--log-format", "json", "--log-file", "log")
+        #expect(json.status == 0 && json.errors.isEmpty, "\(json.errors)")
+        let data = FileManager.default.contents(atPath: installation.directory + "/log") ?? Data()
+        let log = String(decoding: data, as: UTF8.self)
+        #expect(log.contains(#""level": "warning""#) && log.contains("requested-size 80M is not a multiple"), "\(log)")
+    }
+
     @Test func aMonitorSocketOfSomebodyElseIsRefused() throws {
         let kernel = try installation.makeKernel()
         func attempt() throws -> TestInstallation.Outcome {
