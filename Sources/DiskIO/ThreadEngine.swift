@@ -119,7 +119,7 @@ public final class ThreadEngine: DiskEngine {
 
     /// What `takeCompletions` tells of a request.
     private static func perform(_ request: DiskRequest, on disk: FileDescriptor) -> Int {
-        let pieces = unsafe request.vectors.pieces
+        let pieces = unsafe request.vectors.portion
         while true {
             let result =
                 switch request.operation {

@@ -33,7 +33,7 @@ import SystemPackage
 
     public func submit(_ request: DiskRequest, tag: Int) {
         submitted.append(request.vectors)
-        let pieces = unsafe request.vectors.pieces
+        let pieces = unsafe request.vectors.portion
         let (file, tag) = (disk.rawValue, UInt64(tag))
         switch request.operation {
         case .read:

@@ -18,7 +18,7 @@ import CLinux
 
     /// The most pieces that one system call takes (IOV_MAX).
     private static let most = 1024
-    /// The most bytes that one system call is given: whoever makes it may have to wait until they are copied.
+    /// The most bytes of a piece, and of a portion: whoever has it read or written may have to wait until it is copied.
     private static let byteLimit: UInt64 = 16 << 20
     /// What disks read and write past the host's cache is a multiple of that (their logical block size) in all.
     private static let alignment: UInt64 = 4096
@@ -94,23 +94,24 @@ import CLinux
         return unsafe body(pieces.baseAddress, CInt(min(pieces.count, Self.most)))
     }
 
-    /// The pieces that are left, or the first of them: as many as one system call is to take. They stay there until
+    /// The pieces that are left, or the first of them: as many as one system call takes. They stay there until
     /// something is added or removed, or this is gone.
     public var pieces: UnsafeBufferPointer<iovec> {
-        unsafe UnsafeBufferPointer(rebasing: vectors[first..<piecesEnd])
+        unsafe UnsafeBufferPointer(rebasing: vectors[first..<min(pieceCount, first + Self.most)])
     }
 
-    /// Behind the last of the pieces that one system call is to take.
-    private var piecesEnd: Int {
-        let end = min(pieceCount, first + Self.most)
-        guard byteCount > Self.byteLimit || end < pieceCount else { return end }
-        // None is longer than what one call takes.
-        var (last, bytes, aligned) = (first, 0 as UInt64, first)
-        while last < end, unsafe bytes + UInt64(vectors[last].iov_len) <= Self.byteLimit {
-            bytes += unsafe UInt64(vectors[last].iov_len)
-            last += 1
-            if bytes % Self.alignment == 0 { aligned = last }
+    /// The first of the pieces, as much as a disk is to read or write at once: at most 16 MiB, and whole blocks of it where
+    /// pieces end with such.
+    public var portion: UnsafeBufferPointer<iovec> {
+        let pieces = unsafe self.pieces
+        guard byteCount > Self.byteLimit || pieces.count < count else { return unsafe pieces }
+        // None is longer than a portion.
+        var (end, bytes, alignedEnd) = (0, 0 as UInt64, 0)
+        while end < pieces.count, unsafe bytes + UInt64(pieces[end].iov_len) <= Self.byteLimit {
+            bytes += unsafe UInt64(pieces[end].iov_len)
+            end += 1
+            if bytes % Self.alignment == 0 { alignedEnd = end }
         }
-        return aligned > first ? aligned : last
+        return unsafe UnsafeBufferPointer(rebasing: pieces[..<(alignedEnd > 0 ? alignedEnd : end)])
     }
 }

@@ -99,6 +99,34 @@ struct BlockRequestTests {
         #expect(driver.fixture.transport.withDevice { $0.problem } == nil)
     }
 
+    /// 64 MiB are enough to do; what is done of them makes room for others.
+    @Test func noMoreIsBegunThanADiskIsBusyWith() throws {
+        let engine = self.engine
+        let configuration = VirtioBlockConfiguration(size: 1 << 30, queueSize: 256)
+        let driver = try BlockDriver(configuration, { _ in engine }, size: 256)
+        // The same half MiB, again and again.
+        let large = [FakeDriver.Piece](repeating: .writable(BlockDriver.data, 512 << 10), count: 66)
+        for number in 0..<2 as Range<UInt64> { try driver.send(0, large, number: number) }
+        try driver.send(0, data(0), number: 2)
+        #expect(engine.underWay.count == 2)
+        engine.finish(0, 16 << 20)
+        driver.complete()
+        #expect(engine.underWay.count == 3)
+        try driver.send(0, large, number: 3)
+        engine.finish(1, Int(-Errno.ioError.rawValue))
+        driver.complete()
+        #expect(try engine.underWay.count == 3 && driver.status(1) == 1)
+        for (tag, count) in [(0, 16 << 20), (0, 1 << 20), (2, 512)] {
+            engine.finish(tag, count)
+            driver.complete()
+        }
+        #expect(try driver.status(0) == 0 && driver.status(2) == 0 && engine.underWay.count == 1)
+        let last = try #require(engine.underWay.keys.first)
+        engine.finish(last, 33 << 20)
+        driver.complete()
+        #expect(try driver.status(3) == 0 && engine.underWay.isEmpty)
+    }
+
     @Test func resetsDoNotGoOnWithWhatWasDoneInPart() throws {
         try driver.send(0, data(0, 4096))
         engine.finish(0, 512)

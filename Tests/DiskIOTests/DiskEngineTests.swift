@@ -152,6 +152,31 @@ struct DiskEngineTests {
         }
     }
 
+    /// No call copies more than 16 MiB, and each is of whole blocks where it can be.
+    @Test func portionsAreBounded() throws {
+        let fixture = try Fixture(.threads)
+        func portions(_ pieces: [UInt64]) throws -> [UInt64] {
+            let vectors = GuestVectors(of: fixture.memory)
+            for count in pieces { try vectors.append(Self.free, count: count) }
+            var portions: [UInt64] = []
+            while vectors.byteCount > 0 {
+                let count = unsafe vectors.portion.reduce(0 as UInt64) { $0 + UInt64($1.iov_len) }
+                portions.append(count)
+                try #require(count > 0)
+                vectors.removeFirst(count)
+            }
+            return portions
+        }
+        let part: UInt64 = 256 << 10
+        #expect(try portions([part, 512]) == [part + 512])
+        #expect(try portions(Array(repeating: part, count: 160)) == [16 << 20, 16 << 20, 8 << 20])
+        // The second block ends with the second piece, and then with each.
+        #expect(try portions([512, 3584] + Array(repeating: part, count: 64)) == [(16 << 20) - part + 4096, part])
+        #expect(try portions([512] + Array(repeating: part, count: 64)) == [(16 << 20) - part + 512, part])
+        #expect(try portions(Array(repeating: 1536, count: 1030)) == [1024 * 1536, 6 * 1536])
+        #expect(try portions([512] + Array(repeating: 4096, count: 1030)) == [512 + 1023 * 4096, 7 * 4096])
+    }
+
     @Test func vectorsForgetWhatIsDone() throws {
         let fixture = try Fixture(.threads)
         let vectors = try fixture.vectors((Self.free, 10), (Self.free, 20), (Self.free, 30))

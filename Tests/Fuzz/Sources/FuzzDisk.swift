@@ -22,7 +22,7 @@ final class FuzzDisk {
 
     /// Reads or writes as the kernel would for an engine: it finds out by itself what memory is not accessible.
     func perform(_ request: DiskRequest) -> Int {
-        let pieces = unsafe request.vectors.pieces
+        let pieces = unsafe request.vectors.portion
         let count: Int
         switch request.operation {
         case .read:
