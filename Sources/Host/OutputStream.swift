@@ -18,6 +18,8 @@ public final class OutputStream {
     private var token: EventLoop.Token?
     private var retry: EventLoop.Token?
     private var wasCongested = false
+    /// Whether something had to wait since all was out.
+    private var hasWaited = false
     /// Whether the reader is gone for good; output is dropped.
     public private(set) var isClosed = false
 
@@ -102,10 +104,11 @@ public final class OutputStream {
             }
         }
         pending = []
-        let waited = token != nil || retry != nil
         stopWaiting()
         reportRoom()
-        if waited && pending.isEmpty { onDrained() }
+        guard hasWaited, pending.isEmpty else { return }
+        hasWaited = false
+        onDrained()
     }
 
     /// What a pipe takes at once where it takes anything (PIPE_BUF).
@@ -119,8 +122,9 @@ public final class OutputStream {
     }
 
     private func waitForReader() {
+        hasWaited = true
         reportRoom()
-        guard token == nil else { return }
+        guard token == nil, !isClosed else { return }
         do throws(SystemCallError) {
             let duplicate = try OwnedFileDescriptor(duplicating: descriptor)
             token = try loop.add(duplicate.descriptor, .writable) { [unowned self] _ in send() }
@@ -144,6 +148,7 @@ public final class OutputStream {
     }
 
     private func retryLater() {
+        hasWaited = true
         guard retry == nil else { return }
         retry = loop.schedule(afterMilliseconds: Self.retryDelay) { [unowned self] in
             retry = nil

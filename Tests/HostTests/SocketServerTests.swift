@@ -117,19 +117,41 @@ import Testing
     }
 
     @Test func aClientThatSaysNothingMakesRoom() throws {
-        let server = try serve(limit: 2, silence: 100)
-        let silent = try connect()
+        let server = try serve(limit: 2, silence: 0)
         let speaker = try connect()
         try speaker.descriptor.writeAll("one\n".utf8)
         #expect(try answers(speaker) == (6 + 10, false))
+        let silent = try connect()
+        #expect(try answers(silent) == (6, false))
         let third = try connect()
         try third.descriptor.writeAll("one\n".utf8)
-        #expect(try answers(third) == (0, false), "the silent one has time")
-        try run(milliseconds: 250)
         #expect(try answers(third) == (6 + 10, false))
-        #expect(try answers(silent) == (6, true))
+        #expect(try answers(silent) == (0, true))
         #expect(try answers(speaker) == (0, false))
         #expect(server.talks.count == 2)
+    }
+
+    @Test func butItHasTime() throws {
+        let server = try serve(limit: 2, silence: 60_000)
+        let clients = [try connect().release(), try connect().release()]
+        defer { clients.forEach { try? $0.close() } }
+        try run()
+        let third = try connect()
+        try third.descriptor.writeAll("one\n".utf8)
+        #expect(try answers(third) == (0, false))
+        #expect(server.talks.count == 2)
+    }
+
+    @Test func whoWaitsIsServedWhenTheTimeIsOver() throws {
+        let server = try serve(limit: 1, silence: 300)
+        let silent = try connect()
+        try run()
+        let second = try connect()
+        try second.descriptor.writeAll("one\n".utf8)
+        try run(milliseconds: 700)
+        #expect(try answers(second) == (6 + 10, false))
+        #expect(try answers(silent) == (6, true))
+        #expect(server.talks.count == 1)
     }
 
     @Test func clientsThatSpeakKeepTheirPlaces() throws {
