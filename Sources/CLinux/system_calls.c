@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 
 int cl_epoll_wait(int epoll, struct cl_epoll_event *events, int timeout_milliseconds) {
@@ -45,6 +46,10 @@ int cl_make_nonblocking(int descriptor) {
     if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
     return 0;
+}
+
+int cl_lock_directory(int descriptor) {
+    return flock(descriptor, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
 int cl_make_blocking(int descriptor) {

@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 import SystemPackage
 
 /// Unix stream sockets by path (`unix(7)`).
@@ -37,13 +38,41 @@ public enum UnixSocket {
         return result > 0
     }
 
-    /// Removes a socket that a dead process left behind. What somebody listens at stays, and what is no socket.
+    /// The same, where what a dead process left at the path makes way. What somebody listens at stays, and what is no
+    /// socket.
     ///
-    /// - Returns: whether the path is free now because of that.
-    @discardableResult public static func removeLeftover(at path: FilePath) -> Bool {
-        guard (try? Stat(path, followTargetSymlink: false))?.type == .socket, (try? isListenedAt(path)) == false else {
-            return false
+    /// - Throws: `SystemCallError`, EADDRINUSE where something has that path.
+    public static func listen(replacingLeftoverAt path: FilePath) throws(SystemCallError) -> OwnedFileDescriptor {
+        // Who looks at the same time must not remove what was made meanwhile, or is about to listen.
+        let lock = lockDirectory(of: path)
+        defer { withExtendedLifetime(lock) {} }
+        do throws(SystemCallError) {
+            return try listen(at: path)
+        } catch {
+            guard error.errno == .addressInUse else { throw error }
         }
-        return (try? path.removeFile()) != nil
+        if (try? Stat(path, followTargetSymlink: false))?.type == .socket, (try? isListenedAt(path)) == false {
+            try? path.removeFile()
+        }
+        return try listen(at: path)
     }
+
+    /// Locks a path's directory against others that replace something in it. Somebody who never gives it back keeps nobody
+    /// from going on without.
+    private static func lockDirectory(of path: FilePath) -> SharedFileDescriptor? {
+        let parent = path.removingLastComponent()
+        guard
+            let directory = try? OwnedFileDescriptor(
+                opening: parent.isEmpty ? "." : parent, .readOnly, options: .directory)
+        else { return nil }
+        for _ in 0..<lockTries {
+            if cl_lock_directory(directory.rawValue) == 0 { break }
+            usleep(lockPause)
+        }
+        return SharedFileDescriptor(directory)
+    }
+
+    /// How often a lock is tried, and microseconds between two tries.
+    private static let lockTries = 200
+    private static let lockPause: UInt32 = 5_000
 }

@@ -13,8 +13,7 @@ struct AgentListener {
             socket = OwnedDescriptor(try VsockListener.listen(port: port))
             takesHostAlone = true
         case .unix(let path):
-            UnixSocket.removeLeftover(at: FilePath(path))
-            socket = OwnedDescriptor(try UnixSocket.listen(at: FilePath(path)))
+            socket = OwnedDescriptor(try UnixSocket.listen(replacingLeftoverAt: FilePath(path)))
             try socket.descriptor.makeNonBlocking()
             takesHostAlone = false
         }

@@ -78,12 +78,9 @@ final class ServerProcess {
     /// Makes the API's socket; one that a dead server left behind is replaced.
     private func makeListener(at path: FilePath) throws -> OwnedFileDescriptor {
         do {
-            return try UnixSocket.listen(at: path)
+            return try UnixSocket.listen(replacingLeftoverAt: path)
         } catch {
-            guard error.errno == .addressInUse, UnixSocket.removeLeftover(at: path) else {
-                throw ConfigurationError("--api-socket \(path)", "no socket can be made there: \(error.errno)")
-            }
-            return try UnixSocket.listen(at: path)
+            throw ConfigurationError("--api-socket \(path)", "no socket can be made there: \(error.errno)")
         }
     }
 }

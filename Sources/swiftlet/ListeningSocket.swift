@@ -11,9 +11,8 @@ struct ListeningSocket {
     ///   - word: what stands before the path there.
     /// - Throws: `Refusal` for a path where no socket can be made.
     init(at path: String, option: String, word: String = "unix:") throws {
-        UnixSocket.removeLeftover(at: FilePath(path))
         do {
-            let socket = try UnixSocket.listen(at: FilePath(path)).release()
+            let socket = try UnixSocket.listen(replacingLeftoverAt: FilePath(path)).release()
             // Others find it by this, wherever they are.
             listener = LaunchRequest.Place(descriptor: socket.rawValue, path: FilePath(path).fromRoot.string)
         } catch {

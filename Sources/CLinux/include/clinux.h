@@ -163,5 +163,9 @@ int cl_duplicate_above(int descriptor, int lowest);
 /// Makes reads and writes of an open file fail with EAGAIN instead of waiting. 0 or a negated errno.
 int cl_make_nonblocking(int descriptor);
 
+/// Locks a directory against others that do so (flock(2)), until the descriptor is closed. 0, or a negated errno:
+/// -EWOULDBLOCK where somebody has it.
+int cl_lock_directory(int descriptor);
+
 /// Clears O_NONBLOCK. 0, or a negated errno.
 int cl_make_blocking(int descriptor);
