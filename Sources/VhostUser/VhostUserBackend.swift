@@ -179,6 +179,7 @@ public final class VhostUserBackend: Sendable {
             throw .offersOthers
         }
         (state.failure, state.isFailureTold) = (nil, false)
+        state.memoryPatience = (patience * 1_000_000, .now())
         return connection
     }
 
