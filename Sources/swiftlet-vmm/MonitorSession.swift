@@ -7,6 +7,8 @@ import Monitor
 final class MonitorSession: Conversation, ConsoleSession {
     let hasEnded = false
     private(set) var isIdle = true
+    /// Whether the client has ended the machine, and is not heard any more.
+    private var hasQuit = false
     private let monitor: Monitor
     private let output: OutputStream
     private let onQuit: () -> Void
@@ -30,6 +32,7 @@ final class MonitorSession: Conversation, ConsoleSession {
 
     func receive(_ bytes: [UInt8]) {
         isIdle = false
+        guard !hasQuit else { return }
         for event in editor.parse(bytes) {
             switch event {
             case .echo(let bytes): output.write(bytes)
@@ -37,7 +40,9 @@ final class MonitorSession: Conversation, ConsoleSession {
             case .line(let line):
                 switch monitor.execute(line) {
                 case .text(let text): answer(text)
-                case .quit: return onQuit()
+                case .quit:
+                    hasQuit = true
+                    return onQuit()
                 }
             }
         }
