@@ -56,6 +56,7 @@ extension AgentRequest {
         writer.put(request.terminal != nil)
         writer.put(request.terminal?.rows ?? 0)
         writer.put(request.terminal?.columns ?? 0)
+        writer.put(request.isDetached)
     }
 
     private static func read(_ type: FrameType, _ reader: inout PayloadReader) throws(ProtocolError) -> AgentRequest {
@@ -94,6 +95,9 @@ extension AgentRequest {
         let hasTerminal = try reader.flag()
         let size = WindowSize(rows: try reader.integer(), columns: try reader.integer())
         request.terminal = hasTerminal ? size : nil
+        // The first clients did not say.
+        request.isDetached = reader.isAtEnd ? false : try reader.flag()
+        guard !request.isDetached || !hasTerminal && !request.hasInput else { throw .invalidValue(.exec, "streams") }
         return request
     }
 }

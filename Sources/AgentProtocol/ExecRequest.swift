@@ -12,10 +12,12 @@ public struct ExecRequest: Sendable, Equatable {
     public var hasInput: Bool
     /// The terminal that the command gets; nil for separate streams.
     public var terminal: WindowSize?
+    /// Whether it runs on without a client: it has neither input nor anybody to read what it writes.
+    public var isDetached: Bool
 
     public init(
         _ arguments: [String], environment: [String] = [], directory: String = "", user: String = "",
-        hasInput: Bool = false, terminal: WindowSize? = nil
+        hasInput: Bool = false, terminal: WindowSize? = nil, isDetached: Bool = false
     ) {
         self.arguments = arguments
         self.environment = environment
@@ -23,5 +25,6 @@ public struct ExecRequest: Sendable, Equatable {
         self.user = user
         self.hasInput = hasInput
         self.terminal = terminal
+        self.isDetached = isDetached
     }
 }

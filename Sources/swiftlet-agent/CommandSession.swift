@@ -25,6 +25,7 @@ final class CommandSession {
     private var outputs: [CommandOutput] = []
     private var input: CommandInput?
     private let hasTerminal: Bool
+    private let isDetached: Bool
     private var phase = Phase.starting
     private var hasEnded = false
     private var killTimer: EventLoop.Token?
@@ -43,6 +44,7 @@ final class CommandSession {
         self.loop = loop
         self.connection = connection
         hasTerminal = request.terminal != nil
+        isDetached = request.isDetached
         let environment: CommandEnvironment
         do throws(UserDatabase.Problem) {
             environment = try CommandEnvironment(request)
@@ -98,6 +100,10 @@ final class CommandSession {
             stopReport()
             phase = .running
             connection?.send(AgentMessage.started(process: UInt32(process)).frame)
+            if isDetached, let connection {
+                self.connection = nil
+                onEnd(connection)
+            }
         }
     }
 
@@ -159,6 +165,7 @@ final class CommandSession {
         connection?.close()
         connection = nil
         guard !hasEnded else { return finish() }
+        guard !isDetached else { return }
         send(signal: SIGHUP)
         // One that is stopped hears of it only then.
         send(signal: SIGCONT)

@@ -41,6 +41,12 @@ struct CommandStreams {
             others = []
             return
         }
+        if request.isDetached {
+            let null = OwnedDescriptor(try OwnedFileDescriptor(opening: "/dev/null", .readWrite))
+            (input, outputs, others) = (nil, [], [null])
+            ofCommand = .separate(input: null.descriptor, output: null.descriptor, errors: null.descriptor)
+            return
+        }
         let (output, errors) = (try CommandPipe(), try CommandPipe())
         let commandInput: OwnedDescriptor
         if request.hasInput {

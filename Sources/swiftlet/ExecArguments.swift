@@ -2,7 +2,7 @@
 enum ExecArguments {
     /// Options that take a value, of which several letters may stand behind one dash.
     private static let valueLetters: Set<Character> = ["e", "w", "u"]
-    private static let valueWords: Set<String> = ["--env", "--workdir", "--user"]
+    private static let valueWords: Set<String> = ["--env", "--env-file", "--workdir", "--user"]
 
     /// Puts `--` in front of the command: the first word behind the machine's name that is no option.
     ///

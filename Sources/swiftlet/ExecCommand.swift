@@ -26,6 +26,9 @@ struct ExecCommand: ParsableCommand {
             for wrong options.
             """)
 
+    @Flag(name: [.short, .long], help: "Leave the command to itself once it runs, without input and output.")
+    var detach = false
+
     @Flag(name: [.short, .long], help: "Give the command this command's input.")
     var interactive = false
 
@@ -38,6 +41,11 @@ struct ExecCommand: ParsableCommand {
             "A variable of the command's environment; without a value, it is this command's. May be repeated.",
             valueName: "name[=value]"))
     var env: [String] = []
+
+    @Option(
+        name: .long, parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("A file with such variables, one a line. May be repeated.", valueName: "file"))
+    var envFile: [String] = []
 
     @Option(
         name: [.customShort("w", allowingJoined: true), .long], parsing: .unconditional,
@@ -66,6 +74,9 @@ struct ExecCommand: ParsableCommand {
     }
 
     func validate() throws {
+        guard !detach || !interactive && !tty else {
+            throw ValidationError("-d: such a command has neither input nor a terminal: leave -i and -t out")
+        }
         guard command.first?.isEmpty == false else { throw ValidationError("give a command to run") }
         for text in command + env + [workdir, user] where text.utf8.contains(0) {
             throw ValidationError("a text holds a zero byte")
@@ -104,14 +115,39 @@ struct ExecCommand: ParsableCommand {
         }
         let size = WindowSize(of: TerminalSize(of: .standardOutput))
         let request = ExecRequest(
-            command, environment: env.compactMap(Self.variable), directory: workdir, user: user,
-            hasInput: interactive, terminal: tty ? size : nil)
+            command, environment: try variables(), directory: workdir, user: user,
+            hasInput: interactive, terminal: tty ? size : nil, isDetached: detach)
         let frame = AgentRequest.exec(request).frame
         guard frame.payload.count <= AgentProtocol.maximumPayload else {
             throw Refusal("the command and its environment have more than \(AgentProtocol.maximumPayload) bytes")
         }
         let session = try ExecSession(AgentConnector(name).connect(), request)
         return try session.run()
+    }
+
+    /// What the files and then the options say.
+    private func variables() throws -> [String] {
+        try envFile.flatMap { try Self.variables(ofFile: $0) } + env.compactMap(Self.variable)
+    }
+
+    /// What `--env-file` means: a line as `-e` takes it, unless it is empty or begins with `#`.
+    private static func variables(ofFile path: String) throws -> [String] {
+        let text: [UInt8]
+        do throws(SystemCallError) {
+            let file = try OwnedFileDescriptor(opening: FilePath(path), .readOnly)
+            text =
+                switch try ByteStream.read(file.descriptor, limit: AgentProtocol.maximumPayload) {
+                case .bytes(let bytes): bytes
+                case .wouldBlock, .end: []
+                }
+        } catch {
+            throw Refusal("--env-file \(path): cannot be read: \(error.errno)")
+        }
+        guard !text.contains(0), let text = String(validating: text, as: UTF8.self) else {
+            throw Refusal("--env-file \(path): is no text")
+        }
+        return text.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix(while: \.isWhitespace) }
+            .filter { !$0.isEmpty && !$0.hasPrefix("#") }.compactMap { variable(String($0)) }
     }
 
     /// What `-e` means: a name alone stands for the variable of this process, if it has that.

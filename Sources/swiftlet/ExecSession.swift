@@ -18,6 +18,7 @@ final class ExecSession {
     private var connectionToken: EventLoop.Token?
     private var parser = FrameParser()
     private var ending: Result<Int32, any Error>?
+    private var hasStarted = false
     private var interruptions = 0
     private var isInterrupted = false
 
@@ -137,6 +138,7 @@ final class ExecSession {
             switch try ByteStream.read(connection.descriptor, limit: AgentProtocol.maximumData) {
             case .bytes(let bytes): parser.append(bytes)
             case .wouldBlock: return
+            case .end where request.isDetached && hasStarted: end(.success(0))
             case .end: throw Refusal("the connection to the guest is gone")
             }
             while ending == nil, let frame = try parser.next() {
@@ -159,7 +161,8 @@ final class ExecSession {
         default: break
         }
         switch try AgentMessage(frame) {
-        case .started, .warning: break
+        case .started: hasStarted = true
+        case .warning: break
         case .credit(let count): try input?.grant(count)
         case .exited(let status): end(.success(status.shellStatus))
         case .failed(let failure): throw failure

@@ -39,6 +39,14 @@ import Testing
         ("swiftlet exec web sh -c 'kill -9 $$'", "", 137),
         ("swiftlet exec web -w /usr -- pwd", "/usr\n", 0), ("swiftlet exec --workdir=/usr web pwd", "/usr\n", 0),
         ("swiftlet exec -e A=b -e GIVEN -e MISSING web sh -c 'echo $A $GIVEN ${MISSING-none}'", "b mine none\n", 0),
+        (
+            "printf '# all\n\n  C=c d\nGIVEN\nMISSING\n' >v; swiftlet exec -e A=b --env-file v web sh -c 'echo $A $C $GIVEN'",
+            "b c d mine\n", 0
+        ),
+        (
+            "swiftlet exec -d web sh -c 'echo lost; sleep 1; touch '$PWD/late; test -e late; echo $?; sleep 3; test -e late",
+            "1\n", 0
+        ),
         ("swiftlet exec web echo -it --help -- x", "-it --help -- x\n", 0),
         ("echo hi | swiftlet exec -i web cat", "hi\n", 0), ("echo hi | swiftlet exec web cat", "", 0),
         ("swiftlet exec -i web cat <.input", "from a file\n", 0),
@@ -59,6 +67,9 @@ import Testing
         ("swiftlet exec -u no-such web true", 126, "web: true: the guest has no user no-such"),
         ("swiftlet exec nobody true", 1, "no machine called 'nobody' runs; there are: web"),
         ("swiftlet exec web", 125, "give a command to run"),
+        ("swiftlet exec -d web no-such-program", 127, "web: no-such-program: No such file or directory"),
+        ("swiftlet exec -d -i web cat", 125, "leave -i and -t out"),
+        ("swiftlet exec --env-file none web true", 1, "--env-file none: cannot be read: No such file or directory"),
         ("swiftlet exec --no-such web true", 125, "unknown option"),
         ("swiftlet exec -it web sh", 1, "the input is no terminal: leave -t out"),
         ("swiftlet cp nothing web:/tmp", 1, "cp: nothing: No such file or directory"),
