@@ -30,7 +30,7 @@ import Testing
         let pid = machine.child.pid
         let script = """
             agent=$(pidof swiftlet-agent | tr ' ' '\\n' | sort -n | head -n 1)
-            ls /proc/$agent/fd | wc -l; sed -n 's/^VmRSS: *\\([0-9]*\\).*/\\1/p' /proc/$agent/status
+            ls /proc/$agent/fd | wc -l; sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/$agent/status
             for p in /proc/[0-9]*; do [ -n "$(tr -d '\\0' <$p/cmdline 2>/dev/null)" ] && echo $p; done | wc -l
             """
         let output = try swiftlet("exec", "web", "sh", "-c", script).output
