@@ -77,4 +77,4 @@ final class PlatformBus: Sendable {
     }
 }
 
-extension VirtioMMIOTransport: PlatformBus.RegisterWindow {}
+extension VirtioMMIOTransport: PlatformBus.RegisterWindow where Device: VirtioDevice {}

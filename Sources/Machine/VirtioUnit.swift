@@ -5,7 +5,7 @@ import Virtio
 
 /// A virtio device in its place in a machine: its registers' window, its interrupt line and the events of its queues.
 /// It belongs to the event loop's thread.
-final class VirtioUnit<Device: VirtioDevice>: VirtioPlace {
+final class VirtioUnit<Device> {
     let window: MachineLayout.VirtioWindow
     let interrupt: EventDescriptor
     let queues: QueueEvents
@@ -16,7 +16,7 @@ final class VirtioUnit<Device: VirtioDevice>: VirtioPlace {
     /// - Parameter memory: where the guest's queues and buffers are.
     convenience init(
         _ device: sending Device, window: MachineLayout.VirtioWindow, memory: GuestMemory
-    ) throws(SystemCallError) {
+    ) throws(SystemCallError) where Device: VirtioDevice {
         let queues = try QueueEvents(count: device.queueSizes.count)
         self.init(device, window: window, memory: memory, interrupt: try EventDescriptor(), queues: queues)
     }
@@ -28,7 +28,7 @@ final class VirtioUnit<Device: VirtioDevice>: VirtioPlace {
     init(
         _ device: sending Device, window: MachineLayout.VirtioWindow, memory: GuestMemory, interrupt: EventDescriptor,
         queues: QueueEvents
-    ) {
+    ) where Device: VirtioDevice {
         self.window = window
         self.interrupt = interrupt
         self.queues = queues
@@ -66,7 +66,9 @@ final class VirtioUnit<Device: VirtioDevice>: VirtioPlace {
     func listen(toQueue index: Int, _ isHere: Bool, on loop: EventLoop) throws(SystemCallError) {
         try loop.modify(tokens[index], isHere ? .moreReadable : [])
     }
+}
 
+extension VirtioUnit: VirtioPlace where Device: VirtioDevice {
     var registers: any PlatformBus.RegisterWindow { transport }
     var notifyOffset: UInt64 { VirtioMMIOTransport<Device>.notifyOffset }
 

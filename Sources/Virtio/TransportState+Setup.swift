@@ -1,4 +1,4 @@
-extension TransportState {
+extension TransportState where Device: VirtioDevice {
     /// The driver writes a register that only changes what later ones mean.
     mutating func write(_ register: MMIORegister, _ value: UInt32) {
         switch register {

@@ -1,8 +1,10 @@
 import GuestMemory
 
 /// What a transport guards with its lock: the device, its queues and how far the driver is. All of the registers'
-/// logic that needs no thread, no interrupt and no notification.
-struct TransportState<Device: VirtioDevice> {
+/// logic that needs no thread, no interrupt and no notification. Type parameters of transports are constrained where they
+/// are used, not where they are declared: to make a type, the Swift runtime would look for its argument's conformance
+/// among all of the program's, at each start.
+struct TransportState<Device> {
     var device: Device
     let memory: GuestMemory
     let offeredFeatures: UInt64
@@ -27,13 +29,15 @@ struct TransportState<Device: VirtioDevice> {
     /// The configuration changed while the driver was not ready to hear of it.
     private var owesConfigurationInterrupt = false
 
-    init(device: sending Device, memory: GuestMemory) {
+    init(device: sending Device, memory: GuestMemory) where Device: VirtioDevice {
         self.memory = memory
         offeredFeatures = device.features | device.queueFeatures
         slots = device.queueSizes.map { QueueSlot(maximumSize: $0) }
         self.device = device
     }
+}
 
+extension TransportState where Device: VirtioDevice {
     /// The device status field.
     var status: DeviceStatus {
         var status = progress.status

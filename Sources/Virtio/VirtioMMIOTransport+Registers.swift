@@ -3,7 +3,7 @@ import Synchronization
 /// Bytes of an access.
 private let accessWidths = 1...8
 
-extension VirtioMMIOTransport {
+extension VirtioMMIOTransport where Device: VirtioDevice {
     /// A vCPU reads from the registers.
     ///
     /// - Parameters:

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Registers are read and written by vCPU threads, queues are processed by one other thread; the device is locked for
 /// each. Nothing that the guest does throws or traps: a mistake with a queue makes the device need a reset.
-public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
+public final class VirtioMMIOTransport<Device>: Sendable {
     /// How many queues the device has.
     public let queueCount: Int
     let deviceID: UInt32
@@ -30,7 +30,7 @@ public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
     ///   - notifier: told about notifications that come as register writes, and about queues that need another turn.
     public init(
         device: sending Device, memory: GuestMemory, interruptLine: any InterruptLine, notifier: any QueueNotifier
-    ) {
+    ) where Device: VirtioDevice {
         deviceID = device.deviceID
         lastingCauses = device.isServedElsewhere ? .usedBuffer : []
         let initial = TransportState(device: device, memory: memory)
@@ -40,7 +40,9 @@ public final class VirtioMMIOTransport<Device: VirtioDevice>: Sendable {
         self.notifier = notifier
         state = Mutex(initial)
     }
+}
 
+extension VirtioMMIOTransport where Device: VirtioDevice {
     /// Lets the device work on a queue, as long as its turn takes.
     ///
     /// - Returns: what the driver did wrong, because of which the device now needs a reset; nil if nothing.
