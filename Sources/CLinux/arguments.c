@@ -16,3 +16,16 @@ int cl_argument_count(void) {
 const char *cl_argument(int index) {
     return index >= 0 && index < kept_count ? kept_vector[index] : 0;
 }
+
+// What `CommandLine.arguments` is made of. The Swift runtime's own (stdlib/public/CommandLineSupport/CommandLine.cpp)
+// reads /proc/self/maps at each start of a static program, whether or not anybody asks for arguments; the linker leaves
+// it out where it finds these.
+__attribute__((visibility("hidden"))) char **_swift_stdlib_getUnsafeArgvArgc(int *count) {
+    *count = kept_count;
+    return kept_vector;
+}
+
+__attribute__((visibility("hidden"))) void _swift_stdlib_overrideUnsafeArgvArgc(char **vector, int count) {
+    kept_vector = vector;
+    kept_count = count;
+}
