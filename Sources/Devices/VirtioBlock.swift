@@ -38,6 +38,10 @@ public struct VirtioBlock: VirtioDevice {
         queues[index].drain()
     }
 
+    /// Waits for nothing, as whoever serves the queue may be the one to be held up. The driver has its buffers back when it
+    /// has reset the device.
+    public mutating func abandon(queue index: Int) {}
+
     /// Waits for what is under way: from now on the driver's memory is its own.
     public mutating func reset() {
         for index in queues.indices { queues[index].drain() }

@@ -139,7 +139,7 @@ extension TransportState where Device: VirtioDevice {
     mutating func fail(_ error: VirtqueueError) -> InterruptCauses {
         failure = error
         for index in slots.indices {
-            if progress.isRunning, slots[index].queue != nil { device.stop(queue: index) }
+            if progress.isRunning, slots[index].queue != nil { device.abandon(queue: index) }
             slots[index].queue = nil
         }
         return progress.isRunning ? .configurationChange : []

@@ -30,6 +30,9 @@ public protocol VirtioDevice: SendableMetatype {
     mutating func activate(features: UInt64, queues: [QueueSetup?])
     /// The driver takes a queue away while it is ready. Nothing by default.
     mutating func stop(queue index: Int)
+    /// The driver broke a rule: a queue that was ready is left alone until it resets the device. By default
+    /// `stop(queue:)`.
+    mutating func abandon(queue index: Int)
     /// The driver resets the device: chains that were not completed are lost. Nothing by default.
     mutating func reset()
     /// The machine is reset. Like a reset by the driver by default.
@@ -70,6 +73,8 @@ extension VirtioDevice {
     public mutating func activate(features: UInt64, queues: [QueueSetup?]) { activate(features: features) }
 
     public mutating func stop(queue index: Int) {}
+
+    public mutating func abandon(queue index: Int) { stop(queue: index) }
 
     public mutating func reset() {}
 

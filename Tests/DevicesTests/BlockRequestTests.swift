@@ -159,6 +159,17 @@ struct BlockRequestTests {
         #expect(next.free.count == 16)
     }
 
+    /// Whoever serves the queue is not held up by a driver that breaks a rule. The reset waits.
+    @Test func aBrokenQueueIsNotWaitedFor() throws {
+        try driver.send(0, data(0))
+        try driver.driver.add([.writable(BlockDriver.data, 512), .readable(BlockDriver.data, 16)])
+        try driver.driver.publish()
+        #expect(driver.fixture.transport.processQueue(0) != nil)
+        #expect(engine.underWay.count == 1)
+        driver.fixture.write(.status, 0)
+        #expect(try engine.underWay.isEmpty && driver.status() == 0xEE)
+    }
+
     @Test func memoryThatIsGoneMeanwhileIsTheDriversMistake() throws {
         // The status lies in the second region, which goes away under the request.
         try driver.memory.store(UInt64(0), at: GuestAddress(TestMemory.free))
