@@ -41,9 +41,13 @@ struct VirtioBlockQueue {
     private let limit: Int
     /// Bytes of the requests that are under way.
     private var byteCount: UInt64 = 0
+    /// Bytes that are discarded or zeroed.
+    private var rangeCount: UInt64 = 0
 
     /// Bytes behind which no more requests are begun: a disk is busy with that, and a reset waits for it.
     private static let byteLimit: UInt64 = 64 << 20
+    /// The same of what is discarded and zeroed, which some disks are as slow with as with writes.
+    private static let rangeLimit = VirtioBlockConfiguration.rangeLimit
     /// How often the kernel may say in a row that it can't begin a request now.
     private static let patience = 100
 
@@ -54,7 +58,9 @@ struct VirtioBlockQueue {
         self.limit = limit
     }
 
-    var hasRoom: Bool { byteCount < Self.byteLimit && (!free.isEmpty || slots.count < limit) }
+    var hasRoom: Bool {
+        byteCount < Self.byteLimit && rangeCount < Self.rangeLimit && (!free.isEmpty || slots.count < limit)
+    }
 
     /// Empty vectors for the next request that is submitted.
     mutating func nextVectors() -> GuestVectors {
@@ -74,6 +80,7 @@ struct VirtioBlockQueue {
         slots[index].done = 0
         slots[index].refusals = 0
         byteCount += request.vectors.byteCount
+        rangeCount += request.range
         engine.submit(request, tag: index)
     }
 
@@ -119,6 +126,7 @@ struct VirtioBlockQueue {
                 return
             }
             byteCount -= slots[tag].request.vectors.byteCount
+            rangeCount -= slots[tag].request.range
             if let job = slots[tag].job { body(job, slots[tag], end) }
             slots[tag].job = nil
             free.append(tag)
@@ -164,6 +172,16 @@ struct VirtioBlockQueue {
         // Linux then does without, or writes zeroes itself.
         case (.notSupported, .discard), (.notSupported, .zero): return End(status: .unsupported)
         default: return End(status: .ioError, problem: .host(operation.access, errno))
+        }
+    }
+}
+
+extension DiskRequest {
+    /// Bytes that it discards or zeroes.
+    fileprivate var range: UInt64 {
+        switch operation {
+        case .discard, .zero: count
+        case .read, .write, .flush: 0
         }
     }
 }

@@ -127,6 +127,25 @@ struct BlockRequestTests {
         #expect(try driver.status(3) == 0 && engine.underWay.isEmpty)
     }
 
+    /// A gibibyte of it, which some disks write.
+    @Test(arguments: [11, 13] as [UInt32]) func noMoreIsDiscardedThanADiskIsBusyWith(type: UInt32) throws {
+        let engine = self.engine
+        let driver = try BlockDriver(VirtioBlockConfiguration(size: 8 << 30, queueSize: 16)) { _ in engine }
+        for number in 0..<3 as Range<UInt64> {
+            let range = BlockDriver.data + 16 * number
+            try driver.memory.store(number << 21, at: GuestAddress(range))
+            try driver.memory.store((number == 2 ? 8 : 1 << 21) as UInt64, at: GuestAddress(range + 8))
+            try driver.send(type, [.readable(range, 16)], number: number)
+        }
+        #expect(engine.underWay.count == 1)
+        engine.finish(0, 0)
+        driver.complete()
+        #expect(try driver.status(0) == 0 && engine.underWay.count == 1)
+        engine.finish(try #require(engine.underWay.keys.first), Int(-Errno.ioError.rawValue))
+        driver.complete()
+        #expect(try driver.status(1) == 1 && engine.underWay.count == 1)
+    }
+
     @Test func resetsDoNotGoOnWithWhatWasDoneInPart() throws {
         try driver.send(0, data(0, 4096))
         engine.finish(0, 512)
