@@ -30,6 +30,8 @@ public final class SocketServer {
     private let loop: EventLoop
     private let limit: Int
     private let silence: UInt64
+    /// Milliseconds until somebody is let in again where that failed.
+    private static let pause: UInt64 = 100
     private let makeTalk: (OutputStream) -> any Conversation
     private var listenerToken: EventLoop.Token?
     /// Few, the oldest first, and looked for by their descriptors.
@@ -101,10 +103,10 @@ public final class SocketServer {
         do throws(SystemCallError) {
             try open(listener.acceptConnection())
         } catch {
-            // Without descriptors to spare nobody is let in before somebody has left.
-            if error.errno != .wouldBlock && !connections.isEmpty {
-                stopListening()
-            }
+            guard error.errno != .wouldBlock else { return }
+            // Without descriptors to spare, nobody is let in for a while.
+            stopListening()
+            loop.schedule(afterMilliseconds: Self.pause) { [weak self] in try? self?.listen() }
         }
     }
 
