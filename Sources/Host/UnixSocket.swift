@@ -66,7 +66,9 @@ public enum UnixSocket {
                 opening: parent.isEmpty ? "." : parent, .readOnly, options: .directory)
         else { return nil }
         for _ in 0..<lockTries {
-            if cl_lock_directory(directory.rawValue) == 0 { break }
+            let result = cl_lock_directory(directory.rawValue)
+            // Some file systems have no locks.
+            guard result == -EWOULDBLOCK || result == -EINTR else { break }
             usleep(lockPause)
         }
         return SharedFileDescriptor(directory)
