@@ -35,7 +35,7 @@ extension AgentRequest {
 
     private var type: FrameType {
         switch self {
-        case .exec: .exec
+        case .exec(let request): request.isDetached ? .start : .exec
         case .put: .put
         case .get: .get
         case .memory: .memory
@@ -52,11 +52,11 @@ extension AgentRequest {
         writer.put(request.environment) { $0.put($1) }
         writer.put(request.directory)
         writer.put(request.user)
+        guard !request.isDetached else { return }
         writer.put(request.hasInput)
         writer.put(request.terminal != nil)
         writer.put(request.terminal?.rows ?? 0)
         writer.put(request.terminal?.columns ?? 0)
-        writer.put(request.isDetached)
     }
 
     private static func read(_ type: FrameType, _ reader: inout PayloadReader) throws(ProtocolError) -> AgentRequest {
@@ -65,6 +65,10 @@ extension AgentRequest {
         guard version == AgentProtocol.version else { throw .unsupportedVersion(version) }
         switch type {
         case .exec: return .exec(try readExec(&reader))
+        case .start:
+            var request = try readCommand(.start, &reader)
+            request.isDetached = true
+            return .exec(request)
         case .put: return .put(CopyTarget(path: try reader.path("path"), takesContents: try reader.flag()))
         case .get: return .get(CopySource(path: try reader.path("path"), followsLink: try reader.flag()))
         case .memory: return .memory
@@ -85,19 +89,24 @@ extension AgentRequest {
         }
     }
 
-    private static func readExec(_ reader: inout PayloadReader) throws(ProtocolError) -> ExecRequest {
+    /// What both kinds of commands have.
+    private static func readCommand(
+        _ type: FrameType, _ reader: inout PayloadReader
+    ) throws(ProtocolError) -> ExecRequest {
         let arguments = try reader.list(size: 4) { (reader) throws(ProtocolError) in try reader.text("argument") }
-        guard arguments.first?.isEmpty == false else { throw .invalidValue(.exec, "command") }
-        var request = ExecRequest(
+        guard arguments.first?.isEmpty == false else { throw .invalidValue(type, "command") }
+        return ExecRequest(
             arguments,
             environment: try reader.list(size: 4) { (reader) throws(ProtocolError) in try reader.text("variable") },
-            directory: try reader.text("directory"), user: try reader.text("user"), hasInput: try reader.flag())
+            directory: try reader.text("directory"), user: try reader.text("user"))
+    }
+
+    private static func readExec(_ reader: inout PayloadReader) throws(ProtocolError) -> ExecRequest {
+        var request = try readCommand(.exec, &reader)
+        request.hasInput = try reader.flag()
         let hasTerminal = try reader.flag()
         let size = WindowSize(rows: try reader.integer(), columns: try reader.integer())
         request.terminal = hasTerminal ? size : nil
-        // The first clients did not say.
-        request.isDetached = reader.isAtEnd ? false : try reader.flag()
-        guard !request.isDetached || !hasTerminal && !request.hasInput else { throw .invalidValue(.exec, "streams") }
         return request
     }
 }

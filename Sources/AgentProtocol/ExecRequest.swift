@@ -12,7 +12,8 @@ public struct ExecRequest: Sendable, Equatable {
     public var hasInput: Bool
     /// The terminal that the command gets; nil for separate streams.
     public var terminal: WindowSize?
-    /// Whether it runs on without a client: it has neither input nor anybody to read what it writes.
+    /// Whether it runs on without a client: then it has neither input nor a terminal, whatever is said here, nor anybody to
+    /// read what it writes.
     public var isDetached: Bool
 
     public init(

@@ -9,6 +9,7 @@ public enum FrameType: UInt8, Sendable, CaseIterable {
     case unmount = 0x07
     case shutdown = 0x08
     case information = 0x09
+    case start = 0x0a
 
     // From the client of a command.
     case input = 0x10

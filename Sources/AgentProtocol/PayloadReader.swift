@@ -8,7 +8,6 @@ struct PayloadReader {
     }
 
     private var remaining: Int { frame.payload.count - position }
-    var isAtEnd: Bool { remaining == 0 }
 
     mutating func integer<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(ProtocolError) -> Value {
         let size = Value.bitWidth / 8

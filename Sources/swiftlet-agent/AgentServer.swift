@@ -24,9 +24,11 @@ final class AgentServer {
     private var draining: [ObjectIdentifier: CommandSession] = [:]
     private var workers: Set<Int32> = []
 
-    /// Connections at once, and of these operations in processes of their own.
+    /// Connections at once, and of these operations in processes of their own. Commands that run on without a client are
+    /// nobody's connection.
     private static let maximumConnections = 1024
     private static let maximumWorkers = 64
+    private static let maximumDetached = 1024
     /// Milliseconds that a request may take to come.
     private static let requestPatience: UInt64 = 30_000
     /// Milliseconds until connections are accepted again where there are no descriptors.
@@ -82,7 +84,8 @@ final class AgentServer {
     // MARK: Connections
 
     private var connectionCount: Int {
-        waiting.count + answered.count + commands.count + draining.count + workers.count
+        let attended = commands.values.count { !$0.isDetached }
+        return waiting.count + answered.count + attended + draining.count + workers.count
     }
 
     private func listen() {
@@ -163,6 +166,9 @@ final class AgentServer {
     }
 
     private func execute(_ request: ExecRequest, _ connection: Connection) {
+        guard !request.isDetached || commands.values.count(where: \.isDetached) < Self.maximumDetached else {
+            return answer(.failed(AgentFailure(.busy, "too many commands run on without a client")), connection)
+        }
         do throws(AgentFailure) {
             let session = try CommandSession(request, connection: connection, loop: loop, limits: limits)
             commands[session.process] = session

@@ -25,7 +25,8 @@ final class CommandSession {
     private var outputs: [CommandOutput] = []
     private var input: CommandInput?
     private let hasTerminal: Bool
-    private let isDetached: Bool
+    /// Whether it runs on without a client.
+    let isDetached: Bool
     private var phase = Phase.starting
     private var hasEnded = false
     private var killTimer: EventLoop.Token?
@@ -165,7 +166,8 @@ final class CommandSession {
         connection?.close()
         connection = nil
         guard !hasEnded else { return finish() }
-        guard !isDetached else { return }
+        // Who was told that it runs may go. A client that did not wait for that, or broke a rule, gets what others get.
+        if case .running = phase, isDetached { return }
         send(signal: SIGHUP)
         // One that is stopped hears of it only then.
         send(signal: SIGCONT)

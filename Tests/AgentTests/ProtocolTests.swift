@@ -10,6 +10,8 @@ import Testing
                 ["sh", "-c", "echo ä", ""], environment: ["A=b", "C="], directory: "/tmp", user: "1000:5",
                 hasInput: true,
                 terminal: WindowSize(rows: 24, columns: 80))),
+        .exec(
+            ExecRequest(["sleep", "1"], environment: ["A=b"], directory: "/tmp", user: "1000", isDetached: true)),
         .put(CopyTarget(path: [0x2f, 0xff], takesContents: true)),
         .get(CopySource(path: Array("/etc/".utf8), followsLink: false)),
         .memory, .information,
@@ -85,18 +87,17 @@ import Testing
         }
     }
 
-    @Test func requestsOfTheFirstClientsAreUnderstood() throws {
-        let request = ExecRequest(["true"], directory: "/tmp")
-        let frame = AgentRequest.exec(request).frame
-        #expect(try AgentRequest(Frame(frame.type, frame.payload.dropLast())) == .exec(request))
+    /// An agent that knows nothing of them must not take them for commands that end with their clients.
+    @Test func commandsWithoutAClientAreAnotherRequest() {
+        let request = ExecRequest(["true"], isDetached: true)
+        #expect(AgentRequest.exec(request).frame.type == .start)
+        #expect(AgentRequest.exec(ExecRequest(["true"])).frame.type == .exec)
     }
 
     /// Every payload that is cut short is refused, or a value of its own: never a crash.
     @Test func truncatedPayloads() {
         for frame in Self.requests.map(\.frame) {
-            // The first clients did not say whether a command runs on without one.
-            let least = frame.type == .exec ? frame.payload.count - 1 : frame.payload.count
-            for count in 0..<least {
+            for count in 0..<frame.payload.count {
                 #expect(throws: ProtocolError.self) {
                     try AgentRequest(Frame(frame.type, Array(frame.payload.prefix(count))))
                 }
