@@ -11,11 +11,6 @@ public final class MappingBudget: Sendable {
     private let limit: Int
     private let used = Atomic<Int>(0)
 
-    /// Mappings that are left to everything else in the process.
-    private static let reserve = 8192
-    /// What Linux allows unless it is told otherwise.
-    private static let defaultMaximum = 65530
-
     public init(limit: Int) {
         self.limit = limit
     }
@@ -23,8 +18,8 @@ public final class MappingBudget: Sendable {
     /// The budget that this host allows.
     public convenience init() {
         let maximum =
-            KernelText.number("/proc/sys/vm/max_map_count").flatMap { Int(exactly: $0) } ?? Self.defaultMaximum
-        self.init(limit: max(maximum / 2, maximum - Self.reserve))
+            KernelText.number("/proc/sys/vm/max_map_count").flatMap { Int(exactly: $0) } ?? MappingLimit.usual
+        self.init(limit: MappingLimit.forGuestMemory(of: maximum))
     }
 
     /// Takes mappings from the budget; false where there are not so many left.

@@ -59,17 +59,15 @@ struct HostLimits {
         }
     }
 
-    /// What Linux allows by default. Each run of plugged blocks is a mapping, and so is each gap.
-    private static let usualMapCount: UInt64 = 65530
-
     private var mapCount: Finding {
-        guard let count = number("proc/sys/vm/max_map_count") else {
+        guard let count = number("proc/sys/vm/max_map_count").flatMap({ Int(exactly: $0) }) else {
             return Finding(.notice, "vm.max_map_count: unknown")
         }
-        let line = "vm.max_map_count \(count): guests may have memory plugged in about \(count / 2) pieces"
-        return count >= Self.usualMapCount
+        let pieces = MappingLimit.forGuestMemory(of: count) / 2
+        let line = "vm.max_map_count \(count): a guest may have memory plugged in about \(pieces) pieces"
+        return count >= MappingLimit.usual
             ? Finding(.good, line)
-            : Finding(.notice, line, remedy: "sudo sysctl vm.max_map_count=\(Self.usualMapCount)")
+            : Finding(.notice, line, remedy: "sudo sysctl vm.max_map_count=\(MappingLimit.usual)")
     }
 
     private var overcommit: Finding {

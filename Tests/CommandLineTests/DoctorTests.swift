@@ -83,7 +83,7 @@ import Testing
         ])
         for lines in [
             "[note] memory: 100M of 2048M available, what guests can take together\n       -> Less than a guest has",
-            "[note] vm.max_map_count 1000: guests may have memory plugged in about 500 pieces\n"
+            "[note] vm.max_map_count 1000: a guest may have memory plugged in about 250 pieces\n"
                 + "       -> sudo sysctl vm.max_map_count=65530\n",
             "[note] vm.overcommit_memory 2 (ratio ",
             " each plugged block count in full against 4M, of which 3M are left\n       -> sudo sysctl vm.over",
