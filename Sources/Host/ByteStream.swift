@@ -31,6 +31,22 @@ public enum ByteStream {
         }
     }
 
+    /// Reads up to the end of a file, or of what a pipe's writers have to say, and waits for that.
+    ///
+    /// - Parameter limit: the most bytes that are taken.
+    /// - Throws: `SystemCallError`: EFBIG where there are more.
+    public static func readAll(_ descriptor: FileDescriptor, limit: Int) throws(SystemCallError) -> [UInt8] {
+        var all: [UInt8] = []
+        while true {
+            switch try read(descriptor, limit: 1 << 16) {
+            case .bytes(let bytes): all += bytes
+            case .wouldBlock: _ = waitUntilReadable(descriptor, milliseconds: nil)
+            case .end: return all
+            }
+            guard all.count <= limit else { throw SystemCallError("read", .fileTooLarge) }
+        }
+    }
+
     /// Whether nobody is at the other end now, such as at a pseudo-terminal that no program has opened.
     public static func isHungUp(_ descriptor: FileDescriptor) -> Bool {
         cl_is_hung_up(descriptor.rawValue) != 0

@@ -135,11 +135,7 @@ struct ExecCommand: ParsableCommand {
         let text: [UInt8]
         do throws(SystemCallError) {
             let file = try OwnedFileDescriptor(opening: FilePath(path), .readOnly)
-            text =
-                switch try ByteStream.read(file.descriptor, limit: AgentProtocol.maximumPayload) {
-                case .bytes(let bytes): bytes
-                case .wouldBlock, .end: []
-                }
+            text = try ByteStream.readAll(file.descriptor, limit: AgentProtocol.maximumPayload)
         } catch {
             throw Refusal("--env-file \(path): cannot be read: \(error.errno)")
         }

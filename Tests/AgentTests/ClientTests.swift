@@ -44,6 +44,10 @@ import Testing
             "b c d mine\n", 0
         ),
         (
+            "(printf 'A=b\nC='; sleep 0.2; echo d) | swiftlet exec --env-file /dev/stdin web sh -c 'echo $A $C'",
+            "b d\n", 0
+        ),
+        (
             "swiftlet exec -d web sh -c 'echo lost; sleep 1; touch '$PWD/late; test -e late; echo $?; sleep 3; test -e late",
             "1\n", 0
         ),
@@ -70,6 +74,10 @@ import Testing
         ("swiftlet exec -d web no-such-program", 127, "web: no-such-program: No such file or directory"),
         ("swiftlet exec -d -i web cat", 125, "leave -i and -t out"),
         ("swiftlet exec --env-file none web true", 1, "--env-file none: cannot be read: No such file or directory"),
+        (
+            "seq 200000 | sed s/^/A=/ >long; swiftlet exec --env-file long web true", 1,
+            "--env-file long: cannot be read: File too large"
+        ),
         ("swiftlet exec --no-such web true", 125, "unknown option"),
         ("swiftlet exec -it web sh", 1, "the input is no terminal: leave -t out"),
         ("swiftlet cp nothing web:/tmp", 1, "cp: nothing: No such file or directory"),
