@@ -10,6 +10,8 @@ struct BootFiles {
     let initialRAMDisk: LaunchRequest.InitialRAMDisk?
     /// The files that they were read from.
     let sources: [FilePath]
+    /// What is odd about them.
+    private(set) var warnings: [String] = []
 
     /// What goes along to the process that holds the guest.
     var descriptors: [FileDescriptor] {
@@ -32,7 +34,7 @@ struct BootFiles {
         sources = [paths.kernel] + (paths.initialRAMDisk.map { [$0] } ?? [])
         let image = try KernelImage(opening: paths.kernel, cache: root.map { KernelCache(root: $0) })
         if let problem = image.cacheProblem {
-            complain("warning: the unpacked kernel can't be kept, so each start unpacks it again: \(problem)")
+            warnings.append("the unpacked kernel can't be kept, so each start unpacks it again: \(problem)")
         }
         let layout = image.layout
         let descriptor = image.takeDescriptor().release()

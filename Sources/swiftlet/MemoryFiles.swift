@@ -8,6 +8,8 @@ struct MemoryFiles {
     private(set) var machine: MachineConfiguration
     /// What goes along to the process that holds the guest.
     private(set) var descriptors: [FileDescriptor] = []
+    /// What is odd about them.
+    private(set) var warnings: [String] = []
 
     /// Opens a file for each backend that has a path.
     ///
@@ -35,7 +37,7 @@ struct MemoryFiles {
         if let room = MemoryFile.room(for: file), room < size {
             let problem = "the file system has room for \(ByteSize(room & ~0xf_ffff)) of \(ByteSize(size))"
             guard !backend.reserve else { throw Refusal("\(option): reserve=on: path \(path): \(problem)") }
-            complain("warning: \(option): path \(path): \(problem): a guest that needs more is stopped")
+            warnings.append("\(option): path \(path): \(problem): a guest that needs more is stopped")
         }
         descriptors.append(file)
         var opened = backend

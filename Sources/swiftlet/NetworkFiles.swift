@@ -8,6 +8,8 @@ struct NetworkFiles {
     private(set) var machine: MachineConfiguration
     /// What goes along to the process that holds the guest.
     private(set) var descriptors: [FileDescriptor] = []
+    /// What is odd about them.
+    private(set) var warnings: [String] = []
 
     /// - Throws: `Refusal` for a tap that can't be had, `ConfigurationError` for a descriptor that is none.
     init(opening machine: MachineConfiguration) throws {
@@ -19,9 +21,8 @@ struct NetworkFiles {
                 descriptors += queues
                 self.machine.networkDevices[index].queueDescriptors = queues.map(\.rawValue)
                 if Tap.isUp(name) == false {
-                    complain(
-                        "warning: \(device.option): \(name) is down, and nothing passes before it is up: ip link set"
-                            + " \(name) up")
+                    warnings.append(
+                        "\(device.option): \(name) is down, and nothing passes before it is up: ip link set \(name) up")
                 }
             case .descriptors(let numbers):
                 descriptors += try numbers.map { try Self.check($0, device) }

@@ -14,6 +14,8 @@ extension RunOptions {
     }
 
     private func start() throws {
+        // Whoever reads no warnings ends nothing.
+        ignoreBrokenPipes()
         let directory = self.machine.name.map { RunDirectory(name: $0) }
         var machine = Self.reachable(try machine.machine(), directory)
         let consoleOption = try console.map { try ChannelOption(option: "--console", optionText: $0) }
@@ -57,7 +59,9 @@ extension RunOptions {
             monitor: places.monitor,
             qmp: places.qmp.map(\.listener), runDirectory: places.runDirectory, logs: logs,
             endWith: endWith?.rawValue)
-        let warnings = machine.warnings + [KVMDevice.warning(on: HostProcessor.host)].compactMap(\.self)
+        let warnings =
+            machine.warnings + files.warnings + memory.warnings + network.warnings
+            + [KVMDevice.warning(on: HostProcessor.host)].compactMap(\.self)
         try warn(warnings, logs, machine: machine.name)
         let descriptors =
             files.descriptors + memory.descriptors + disks.descriptors + network.descriptors
