@@ -18,8 +18,17 @@ func openForAppending(_ path: String, option: String, apartFrom sources: [FilePa
             opening: FilePath(path), .writeOnly, options: [.create, .append, .nonBlocking]
         ).release()
     } catch {
-        let reason = error.errno == .noSuchAddressOrDevice ? "nobody reads from it" : "\(error.errno)"
-        throw Refusal("\(option): cannot be written: \(reason)")
+        throw Refusal("\(option): cannot be written: \(reason(error.errno, path))")
+    }
+}
+
+/// ENXIO means different things (`open(2)`).
+private func reason(_ errno: Errno, _ path: String) -> String {
+    guard errno == .noSuchAddressOrDevice else { return "\(errno)" }
+    return switch (try? Stat(FilePath(path)))?.type {
+    case .fifo: "nobody reads from it"
+    case .socket: "it is a socket"
+    default: "\(errno)"
     }
 }
 
