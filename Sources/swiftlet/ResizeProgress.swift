@@ -118,7 +118,7 @@ struct ResizeProgress {
         let text = "[\(bar)] \(Int(part * 100))% \(states)"
         // What does not fit into one row could not be overwritten.
         let columns = max(1, TerminalSize(of: .standardOutput).columns - 1)
-        return text.count <= columns ? text : text.prefix(columns - 1) + "…"
+        return text.count <= columns ? text : text.prefix(columns - 1) + (TerminalLocale.isUTF8 ? "…" : "~")
     }
 
     /// How far it got, and why not farther.

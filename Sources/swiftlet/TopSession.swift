@@ -30,13 +30,7 @@ final class TopSession {
         signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH])
         terminal = try TerminalScreen(loop) { loop.stop() }
         let size = TerminalSize(of: .standardOutput)
-        screen = TopScreen(columns: size.columns, rows: size.rows, isUTF8: Self.isUTF8)
-    }
-
-    /// Whether the locale's characters are Unicode's, by the variables that say so (`locale(7)`).
-    private static var isUTF8: Bool {
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap(environmentVariable).first?.lowercased() ?? ""
-        return locale.hasSuffix("utf-8") || locale.hasSuffix("utf8")
+        screen = TopScreen(columns: size.columns, rows: size.rows, isUTF8: TerminalLocale.isUTF8)
     }
 
     /// Runs until it is told to end; by a signal, the process ends by that.
