@@ -1,0 +1,19 @@
+"""Compiles hand-written guests (Tests/Guests) for scripts."""
+
+import os
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+GUESTS = os.path.join(ROOT, "Tests", "Guests")
+# As Tests/MachineTests/GuestCompiler.swift has them.
+FLAGS = (
+    "--target=x86_64-unknown-none-elf -std=c17 -O2 -Wall -Wextra -Werror -ffreestanding -nostdlib -fno-pic -fno-pie"
+    " -static -mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fuse-ld=lld"
+).split()
+
+
+def compile_guest(name, image, *flags):
+    """Makes the image of a guest: an ELF file, unless the flags say otherwise."""
+    sources = [os.path.join(GUESTS, source) for source in ("start.S", "guest.c", f"{name}.c")]
+    subprocess.run(
+        ["clang", *FLAGS, *flags, f"-Wl,-T,{os.path.join(GUESTS, 'guest.ld')}", "-o", image, *sources], check=True)
