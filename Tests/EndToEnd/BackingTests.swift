@@ -195,8 +195,12 @@ import Testing
             let plugged = try guest.memoryDevice("vm0").size ?? 0
             try #require(plugged >= .mebibytes(256) && plugged < .mebibytes(768), "\(plugged)")
             try #require(try guest.run("echo alive") == "alive\n")
-            // More room, and the driver is made to try again.
+            // More room, and the driver is made to try again, which it would do by itself only after 50 seconds.
             try Self.write("2G\n", to: group + "/memory.max")
+            let goesOn = try Deadline(.seconds(20)).poll {
+                (try guest.memoryDevice("vm0").size ?? 0) > plugged ? true : nil
+            }
+            try #require(goesOn == true)
             try guest.waitForSize(.gibibytes(1), of: "vm0", within: .seconds(60))
             try guest.requireHealthyKernel()
             try guest.quit()
