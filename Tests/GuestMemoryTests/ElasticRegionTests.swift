@@ -142,6 +142,15 @@ import Testing
         #expect(slots.ranges == [0..<1 << 30])
     }
 
+    /// What the host's KVM leaves for the region decides, where that is less than a region of its size would have.
+    @Test(arguments: [(slots: 4096, gibibytes: 1), (1024, 4), (1000, 8), (1, 4096)])
+    func fewSlotsAreLargerSlots(_ limit: (slots: Int, gibibytes: UInt64)) throws {
+        let region = try ElasticRegion(
+            GuestMemoryRegion(name: "large", start: GuestAddress(1 << 42), size: 4 << 40),
+            blockSize: 2 * Self.mebibyte, slotLimit: limit.slots)
+        #expect(region.slotSize == limit.gibibytes << 30)
+    }
+
     @Test func aMemoryMapWithoutPlugsIsASingleMapping() throws {
         // Every other block plugged splits the mapping up; all plugged must join it again.
         let before = try mappings()
