@@ -122,17 +122,22 @@ import Testing
         #expect(error?.call == "mbind")
     }
 
-    @Test(.enabled(if: access("/sys/devices/system/node/node0", F_OK) == 0, "the host knows no nodes"))
-    func pagesComeFromTheNode() throws {
+    /// By the names of `set_mempolicy(2)` that the kernel shows.
+    @Test(
+        .enabled(if: access("/sys/devices/system/node/node0", F_OK) == 0, "the host knows no nodes"),
+        arguments: [
+            (MemoryBacking.Placement.Policy.bind, "bind:0"), (.preferred, "prefer:0"), (.interleave, "interleave:0"),
+        ])
+    func pagesComeFromTheNode(_ policy: MemoryBacking.Placement.Policy, _ shown: String) throws {
         let mapping = try MemoryMapping(
-            4 * Self.block, MemoryBacking(placement: MemoryBacking.Placement(.bind, nodes: [0])),
+            4 * Self.block, MemoryBacking(placement: MemoryBacking.Placement(policy, nodes: [0])),
             protection: .inaccessible)
         try mapping.protect(0..<Self.block, .readWrite)
         try mapping.populate(0..<Self.block)
         let maps = KernelText.read("/proc/self/numa_maps") ?? ""
         let start = String(UInt(bitPattern: mapping.base), radix: 16)
         let line = maps.split(separator: "\n").first { $0.hasPrefix(start) }
-        #expect(line?.contains(" bind:0 ") == true && line?.contains(" N0=") == true)
+        #expect(line?.contains(" \(shown) ") == true && line?.contains(" N0=") == true, "\(line ?? "")")
     }
 
     private func withMount(_ type: String, _ options: String, _ body: (FilePath) throws -> Void) throws {
