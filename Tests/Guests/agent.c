@@ -29,6 +29,8 @@ enum operation {
     RESET_DEVICE,  // device 0
     TRAP,          // a: stack pointer; an undefined instruction, whose handler has that stack; at CPL 0
     VECTOR,        // a: address of 16 bytes, aligned; added by an instruction that KVM can't emulate
+    WRITE_MSR,     // a: number, b: value; at CPL 0
+    FILL_QUEUE,    // a: type, b: address, c: blocks of each; as many requests as fit; how many were acknowledged; device 0
 };
 
 struct command {
@@ -143,6 +145,34 @@ static uint64_t chain(struct memory_device *device, uint64_t request, uint64_t r
     device->descriptors[1] =
         (struct virtq_descriptor){response ? response : (uint64_t)&device->response, 10, DESCRIPTOR_WRITE, 0};
     return finish_chain(device);
+}
+
+/// Requests for neighbouring blocks, as many as the queue has room for, made available together.
+static uint64_t fill_queue(struct memory_device *device, uint16_t type, uint64_t address, uint16_t blocks) {
+    enum { COUNT = QUEUE_SIZE / 2 };
+    static struct memory_device_request requests[COUNT];
+    static struct memory_device_response responses[COUNT];
+    uint16_t first = device->made_available;
+    uint64_t size = blocks * device_configuration(device, CONFIGURATION_BLOCK_SIZE);
+    for (uint16_t i = 0; i < COUNT; i++) {
+        requests[i] = (struct memory_device_request){
+            .type = type, .address = address + i * size, .count = blocks};
+        responses[i].type = 0xEE;
+        device->descriptors[2 * i] =
+            (struct virtq_descriptor){(uint64_t)&requests[i], 24, DESCRIPTOR_NEXT, (uint16_t)(2 * i + 1)};
+        device->descriptors[2 * i + 1] = (struct virtq_descriptor){(uint64_t)&responses[i], 10, DESCRIPTOR_WRITE, 0};
+        device->available.ring[(uint16_t)(first + i) % QUEUE_SIZE] = (uint16_t)(2 * i);
+    }
+    device->made_available += COUNT - 1;
+    device_submit(device, 2 * (COUNT - 1));
+    if (!device_wait(device))
+        return (uint64_t)-1;
+    uint64_t acknowledged = 0;
+    for (uint16_t i = 0; i < COUNT; i++) {
+        uint32_t used = *(volatile uint32_t *)&device->used.ring[(uint16_t)(first + i) % QUEUE_SIZE].descriptor;
+        acknowledged += used == 2u * i && *(volatile uint16_t *)&responses[i].type == ACK;
+    }
+    return acknowledged;
 }
 
 static uint64_t indirect(struct memory_device *device, uint64_t table, uint64_t bytes) {
@@ -264,6 +294,10 @@ static void execute(void *argument) {
     case RESET_DEVICE: device_write(&devices[0], REGISTER_STATUS, 0); break;
     case TRAP: trap_with_stack(a); break;
     case VECTOR: work->value = vector(a); break;
+    case WRITE_MSR:
+        __asm__ volatile("wrmsr" : : "c"((uint32_t)a), "a"((uint32_t)b), "d"((uint32_t)(b >> 32)) : "memory");
+        break;
+    case FILL_QUEUE: work->value = fill_queue(&devices[0], (uint16_t)a, b, (uint16_t)c); break;
     case COLLECT:
     case USER: break;
     }

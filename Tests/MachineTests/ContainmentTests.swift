@@ -51,6 +51,25 @@ import Testing
                 == "a: vCPU 0 accesses guest-physical 0x1000 to 0x2fff, unplugged memory, by the instruction at 0x10")
     }
 
+    /// KVM writes the time, stolen time and the end of an interrupt where a guest wants that (kernel document
+    /// virt/kvm/x86/msr), but not to unplugged memory, in a live slot or where none is.
+    @Test(arguments: [hole, start + (192 << 20)])
+    func whatKVMWritesForTheGuestIsContained(_ address: UInt64) throws {
+        let agent = try GuestAgent(.kernel, devices: [Self.device], plugging: [0..<2, 3..<4])
+        for (number, enabled) in [(0x4b56_4d00, 0), (0x4b56_4d01, 1), (0x4b56_4d03, 1), (0x4b56_4d04, 1)]
+            as [(UInt64, UInt64)]
+        {
+            let trap = try agent.tell(.writeMSR, number, address | enabled).trap
+            #expect(trap == nil || trap == 13, "a general protection fault, where KVM has no such register")
+        }
+        for value in 0..<100 as Range<UInt64> {
+            try agent.tell(.store, Self.start, 8, value)
+            #expect(try agent.tell(.load, Self.start, 8).value == value)
+        }
+        try agent.expectContained()
+        #expect(try agent.machine.state() == .running && agent.violations.isEmpty)
+    }
+
     @Test(arguments: [GuestAgent.Level.kernel, .user])
     func anInnocentVCPUGoesOnWithTheOther(_ level: GuestAgent.Level) throws {
         let agent = try GuestAgent(level, devices: [Self.device], plugging: [0..<2, 3..<4], processors: 2)

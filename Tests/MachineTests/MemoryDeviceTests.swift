@@ -266,6 +266,21 @@ import VirtioMem
         try test.machine.setRequestedSize(0, of: "vm0")
     }
 
+    /// Linux has one request under way; others may fill the queue.
+    @Test func aFullQueueIsAnsweredInItsOrder() throws {
+        let device = MemoryDevice(id: "vm0", size: .mebibytes(256), requestedSize: .mebibytes(128))
+        let agent = try GuestAgent(.user, devices: [device], plugging: [])
+        for round in 0..<50 {
+            for (type, size) in [(0, 4 * 3 * GuestAgent.blockSize), (1, 0)] as [(UInt64, UInt64)] {
+                #expect(try agent.tell(.fillQueue, type, GuestAgent.start, 3).value == 4, "round \(round)")
+                #expect(try agent.machine.memoryDevices()[0].pluggedSize == size, "round \(round)")
+            }
+        }
+        // The last two would be more than is requested.
+        #expect(try agent.tell(.fillQueue, 0, GuestAgent.start, 32).value == 2)
+        #expect(try agent.machine.memoryDevices()[0].pluggedSize == 128 << 20)
+    }
+
     @Test func aDriverThatIsRefusedIsReportedWithWhatToDo() throws {
         let test = try makeMachine { guest in
             guest.startMemoryDevice(features: 0)
