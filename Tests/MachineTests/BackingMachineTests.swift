@@ -20,17 +20,6 @@ import Testing
         rmdir(directory.string)
     }
 
-    private static let pool: FilePath = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
-
-    /// Whether there are huge pages to be had. An emulated host is the test's alone, and gets some.
-    private static var hasHugePages: Bool {
-        if environmentVariable("KVM_HOST") == "emulated", let file = fopen("/proc/sys/vm/nr_hugepages", "w") {
-            fputs("80\n", file)
-            fclose(file)
-        }
-        return (KernelText.number(pool) ?? 0) >= 8
-    }
-
     private func configuration(_ backend: MemoryBackend, boot: MemoryBackend) -> MachineConfiguration {
         var configuration = TestMachine.configuration(devices: [
             MemoryDevice(id: "vm0", size: .mebibytes(512), requestedSize: .mebibytes(128), backend: backend)
@@ -71,15 +60,15 @@ import Testing
         try expectThatItWorks(backend, boot: backend)
     }
 
-    @Test(.enabled(if: hasHugePages, "no huge pages here: sudo sysctl vm.nr_hugepages=80"))
+    @Test(.enabled(if: HugePagePool.isThere, "no huge pages here: sudo sysctl vm.nr_hugepages=80"))
     func memoryOfHugePages() throws {
         defer { removeDirectory() }
-        let before = KernelText.number(Self.pool)
+        let before = HugePagePool.free
         for isShared in [true, false] {
             let backend = MemoryBackend(.hugetlbfs, isShared: isShared)
             try expectThatItWorks(backend, boot: backend)
         }
-        #expect(KernelText.number(Self.pool) == before)
+        #expect(HugePagePool.free == before)
     }
 
     @Test func memoryInFiles() throws {
@@ -143,7 +132,7 @@ import Testing
     @Test func anEmptyPoolIsBusy() throws {
         defer { removeDirectory() }
         var configuration = configuration(MemoryBackend(.hugetlbfs, prealloc: true), boot: MemoryBackend())
-        let size = ((KernelText.number(Self.pool) ?? 0) + 64) << 21
+        let size = ((HugePagePool.free ?? 0) + 64) << 21
         configuration.memoryDevices[0].size = size
         configuration.memoryDevices[0].requestedSize = size
         let program = GuestProgram { guest in
@@ -153,7 +142,7 @@ import Testing
         }
         guard let test = try? TestMachine(program, configuration: configuration) else {
             // A kernel without huge pages.
-            #expect(KernelText.number(Self.pool) == nil)
+            #expect(HugePagePool.free == nil)
             return
         }
         try test.machine.resume()

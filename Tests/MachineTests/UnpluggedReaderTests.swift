@@ -12,16 +12,19 @@ import Testing
     private static let start = GuestAgent.start
     private static let readSize: UInt64 = 32 << 20
 
-    private static let backends: [MemoryBackend] = [
-        MemoryBackend(.anonymous), MemoryBackend(.anonymous, transparentHugePages: false), MemoryBackend(.memfd),
-        MemoryBackend(.memfd, isShared: false), MemoryBackend(.file, path: "/var/tmp"),
-    ]
+    private static let backends: [MemoryBackend] =
+        [
+            MemoryBackend(.anonymous), MemoryBackend(.anonymous, transparentHugePages: false), MemoryBackend(.memfd),
+            MemoryBackend(.memfd, isShared: false), MemoryBackend(.file, path: "/var/tmp"),
+        ]
+        + (HugePagePool.isThere ? [MemoryBackend(.hugetlbfs), MemoryBackend(.hugetlbfs, isShared: false)] : [])
 
     /// Bytes of the region that are in memory; the zeroes of unplugged blocks are not.
     private func residentSize(_ agent: GuestAgent) throws -> UInt64 {
         try agent.machine.call { core in
             core.hardware.memoryDevices[0].transport.withDevice { device in
-                SmapsEntry(of: device.region.memory.mapping)["Rss"]
+                let entry = SmapsEntry(of: device.region.memory.mapping)
+                return entry["Rss"] + entry["Shared_Hugetlb"] + entry["Private_Hugetlb"]
             }
         }
     }

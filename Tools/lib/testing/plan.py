@@ -71,6 +71,10 @@ def all_parts():
         "HostTests.HostMemoryErrorTests", "MachineTests.BackingMachineTests", seconds=90,
         # A page of 1 GiB is surely to be had only while the host starts.
         host_options=["--memory", "7G", "--append", "hugepagesz=1G hugepages=1"])
+    guests(
+        "huge-pages", "memory of huge pages, also for drivers that read unplugged memory", "HostTests.BackingTests",
+        "GuestMemoryTests.ElasticBackingTests", "MachineTests.UnpluggedReaderTests", seconds=60,
+        host_options=["--append", "hugepages=128"])
     newer, older = {"kernel": "6.12"}, {"kernel": "6.1", "is_full": True}
     guests("agent", "commands and files through the guest agent", "EndToEnd.AgentTests", seconds=60, **newer)
     guests("disks", "disks and random numbers", "EndToEnd.DiskTests", seconds=70, **newer)
