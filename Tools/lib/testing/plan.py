@@ -106,10 +106,12 @@ def all_parts():
         "EndToEnd.DriverBindingTests", seconds=150)
     full = {"is_full": True}
     for target in FUZZ_TARGETS:
+        # Apart from what the quick set's few seconds find at the same time.
+        found = f".build/fuzz/found/full-{target}"
         parts.append(
             Command(
-                f"full-fuzz-{target}", "ten minutes of fuzzing", ["Tools/fuzz", target, "600"], 605, 1200, fuzzer=True,
-                **full))
+                f"full-fuzz-{target}", "ten minutes of fuzzing", ["Tools/fuzz", "--output", found, target, "600"], 605, 1200,
+                fuzzer=True, **full))
         parts[-1].is_alone = False
     parts.append(FullTests("full-shuffle", "100,000 operations of a driver", ["--filter", FULL_SHUFFLE], 300, 1800))
     guests("full-boot", "the other combinations of kernels and vCPUs", "EndToEnd.FullBootTests", seconds=100, **full)
