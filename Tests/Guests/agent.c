@@ -30,6 +30,8 @@ enum operation {
     TRAP,          // a: stack pointer; an undefined instruction, whose handler has that stack; at CPL 0
     VECTOR,        // a: address of 16 bytes, aligned; added by an instruction that KVM can't emulate
     WRITE_MSR,     // a: number, b: value; at CPL 0
+    TIMER,         // a: ticks of the local APIC from one interrupt to the next; on from now on; at CPL 3
+    TIMER_COUNT,   // how many there were
     FILL_QUEUE,    // a: type, b: address, c: blocks of each; as many requests as fit; how many were acknowledged; device 0
 };
 
@@ -190,6 +192,12 @@ static void rings(struct memory_device *device, uint64_t descriptors, uint64_t a
     device_submit(device, 0);
 }
 
+static uint64_t do_start_timer(void *argument) {
+    struct command *command = argument;
+    start_timer((uint32_t)command->a);
+    return 0;
+}
+
 static void trap_with_stack(uint64_t stack) {
     use_own_stack(6);
     __asm__ volatile("movq %0, %%rsp\n ud2" : : "r"(stack) : "memory");
@@ -297,6 +305,11 @@ static void execute(void *argument) {
     case WRITE_MSR:
         __asm__ volatile("wrmsr" : : "c"((uint32_t)a), "a"((uint32_t)b), "d"((uint32_t)(b >> 32)) : "memory");
         break;
+    case TIMER:
+        privileged(do_start_timer, command);
+        __asm__ volatile("sti");
+        break;
+    case TIMER_COUNT: work->value = timer_count; break;
     case FILL_QUEUE: work->value = fill_queue(&devices[0], (uint16_t)a, b, (uint16_t)c); break;
     case COLLECT:
     case USER: break;

@@ -9,15 +9,16 @@ static _Alignas(PAGE) uint64_t tables[TABLES][512];
 static unsigned used_tables = 1;
 
 static uint64_t segments[8 + 2 * CPU_MOST];
+enum { TIMER_VECTOR = 40 };
 static struct {
     uint64_t low, high;
-} gates[32];
+} gates[TIMER_VECTOR + 1];
 static struct {
     uint32_t reserved;
     uint32_t words[25];
 } tasks[CPU_MOST];
 
-extern const unsigned char trap_stubs[], undefined_instruction[];
+extern const unsigned char trap_stubs[], undefined_instruction[], timer_interrupt[];
 extern const unsigned char trampoline[], trampoline_end[];
 
 void *memset(void *to, int byte, size_t count) {
@@ -244,6 +245,19 @@ void start_cpu(unsigned number, void (*body)(void)) {
     }
     while (!has_started)
         __asm__ volatile("pause");
+}
+
+// MARK: Interrupts
+
+volatile uint64_t timer_count;
+
+/// Intel SDM volume 3, 11.5.4: divided by one, periodic.
+void start_timer(uint32_t ticks) {
+    set_gate(TIMER_VECTOR, timer_interrupt, 1);
+    store32(0xFEE000F0, 0x1FF);
+    store32(0xFEE003E0, 0xB);
+    store32(0xFEE00320, 1 << 17 | TIMER_VECTOR);
+    store32(0xFEE00380, ticks);
 }
 
 // MARK: Memory devices

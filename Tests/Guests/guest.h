@@ -70,6 +70,13 @@ void map_page(uint64_t virtual_address, uint64_t physical);
 /// Makes the table at a guest-physical address the one for the 2 MiB (`level` 1) or 1 GiB (2) around an address.
 void map_table(uint64_t virtual_address, int level, uint64_t table);
 
+// MARK: Interrupts
+
+/// How often the timer has interrupted.
+extern volatile uint64_t timer_count;
+/// Has the local APIC interrupt the vCPU again and again, each time after so many of its ticks. At CPL 0.
+void start_timer(uint32_t ticks);
+
 // MARK: Memory devices
 
 enum { PLUG = 0, UNPLUG = 1, UNPLUG_ALL = 2, STATE = 3 };

@@ -60,7 +60,7 @@ unwind:
     pop rbx
     ret
 
-// void enter_user(void (*body)(void)): calls it at CPL 3; it must not return.
+// void enter_user(void (*body)(void)): calls it at CPL 3; it must not return. It may switch interrupts on.
     .globl enter_user
 enter_user:
     mov rdx, rsp
@@ -68,7 +68,7 @@ enter_user:
     lea rax, [rdx + CPU_SIZE - 8]
     push USER_DATA | 3
     push rax
-    push 2
+    push 0x3002
     push USER_CODE | 3
     push rdi
     iretq
@@ -169,6 +169,16 @@ undefined_instruction:
     pop rdx
     pop rcx
     add rsp, 16
+    iretq
+
+// Of the local APIC's timer: counts.
+    .globl timer_interrupt
+timer_interrupt:
+    push rax
+    inc qword ptr [rip + timer_count]
+    mov eax, 0xFEE000B0
+    mov dword ptr [rax], 0
+    pop rax
     iretq
 
 // Another vCPU starts here in real mode, after a copy to TRAMPOLINE, with what it needs behind it.

@@ -9,7 +9,7 @@ final class GuestAgent {
     enum Operation: UInt32 {
         case load, store, add, copy, compare, call, push, pop, words, find, map, mapTable, startDevice, rings, request
         case chain, indirect, randomChains, status, user, startCPU, collect, count, resetDevice, trap
-        case vector, writeMSR, fillQueue
+        case vector, writeMSR, timer, timerCount, fillQueue
     }
 
     struct Answer: Equatable {

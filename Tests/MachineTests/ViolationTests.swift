@@ -209,6 +209,18 @@ import Testing
         #expect(try agent.violation(after: 0).access == .read(edge, size: 1))
     }
 
+    /// Linux has interrupts on nearly always. Software KVM can't switch them on at CPL 3.
+    @Test(.enabled(if: !TestMachine.isSoftware, "software KVM: runs in an emulated host"))
+    func interruptsDisturbNothing() throws {
+        let agent = try makeAgent(.user)
+        #expect(try agent.tell(.timer, 200_000).trap == nil)
+        try checkCrossing(agent, at: Self.hole.lowerBound)
+        let count = try agent.tell(.timerCount).value
+        #expect(count > 20)
+        try check(agent, Deed(.store, Self.hole.lowerBound, 8), .write(Self.hole.lowerBound, size: 8), isBehind: false)
+        #expect(try agent.tell(.timerCount).value > count, "they go on")
+    }
+
     // MARK: The region's ends
 
     @Test(arguments: [GuestAgent.Level.kernel, .user])
