@@ -1,3 +1,4 @@
+import Glibc
 import Host
 import JSON
 import SystemPackage
@@ -56,11 +57,7 @@ public final class QMPClient {
     @discardableResult public func execute(
         _ command: String, _ arguments: [JSONValue.Member] = []
     ) throws(Failure) -> JSONValue {
-        do {
-            try socket.descriptor.writeAll(QMPRequest(command, arguments).json.text + [0x0A])
-        } catch {
-            throw .gone
-        }
+        try send(QMPRequest(command, arguments).json.text + [0x0A])
         let deadline = MonotonicInstant.now().advanced(byMilliseconds: patience)
         while let value = try next(until: deadline) {
             if let event = QMPEvent(value) {
@@ -72,6 +69,21 @@ public final class QMPClient {
             }
         }
         throw .silent(patience)
+    }
+
+    /// A machine that has ended is no reason to end, too, as SIGPIPE would be.
+    private func send(_ bytes: [UInt8]) throws(Failure) {
+        var left = bytes[...]
+        while !left.isEmpty {
+            switch unsafe socket.descriptor.send(left.span.bytes) {
+            case -Int(EAGAIN):
+                guard ByteStream.waitUntilWritable(socket.descriptor, milliseconds: patience) else {
+                    throw .silent(patience)
+                }
+            case let count where count > 0: left.removeFirst(count)
+            default: throw .gone
+            }
+        }
     }
 
     /// The next event; nil where none comes in time.
