@@ -26,6 +26,8 @@ struct ConsoleCommand: ParsableCommand {
     var virtio = false
 
     func run() throws {
+        // What is typed to a machine that has just ended leaves the terminal as it was.
+        ignoreBrokenPipes()
         let machine = try RunningMachine(name)
         let port = try openPort(of: machine)
         try port.descriptor.makeNonBlocking()
