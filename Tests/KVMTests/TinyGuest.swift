@@ -87,9 +87,9 @@ final class TinyGuest {
             thread.kick()
         }
 
-        /// Why the vCPU left the guest; a guest that is still there after ten seconds is taken out.
+        /// Why the vCPU left the guest; a guest that is still there after a minute is taken out.
         func exit() throws -> KVMExit {
-            let isTimely = ends(withinMilliseconds: 10_000)
+            let isTimely = ends(withinMilliseconds: 60_000)
             if !isTimely {
                 interrupt()
             }

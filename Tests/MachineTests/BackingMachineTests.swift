@@ -203,7 +203,7 @@ import Testing
             guard round == 1 else { break }
             // It is still broken.
             try test.machine.resume()
-            let limit = MonotonicInstant.now().advanced(byMilliseconds: 10_000)
+            let limit = MonotonicInstant.now().advanced(byMilliseconds: TestMachine.patience)
             while try test.machine.state() == .running, .now() < limit { usleep(1000) }
         }
         try test.machine.reset()

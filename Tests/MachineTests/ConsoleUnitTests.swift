@@ -34,7 +34,7 @@ final class ConsoleUnitTests {
         try agent.machine.resume()
     }
 
-    private func output(_ count: Int, withinMilliseconds limit: UInt64 = 10_000) throws -> [UInt8] {
+    private func output(_ count: Int, withinMilliseconds limit: UInt64 = TestMachine.patience) throws -> [UInt8] {
         var bytes: [UInt8] = []
         let deadline = MonotonicInstant.now().advanced(byMilliseconds: limit)
         while bytes.count < count, MonotonicInstant.now() < deadline {
@@ -77,7 +77,7 @@ final class ConsoleUnitTests {
         #expect(try agent.tell(.load, Self.registers + 0x100, 4).value == 132 | 43 << 16)
         #expect(try agent.tell(.startDevice, 1, 1, 0).value == 1)
         // Linux does not look at it before.
-        let deadline = MonotonicInstant.now().advanced(byMilliseconds: 10_000)
+        let deadline = MonotonicInstant.now().advanced(byMilliseconds: TestMachine.patience)
         while try agent.tell(.load, Self.registers + 0x60, 4).value != 2 {
             try #require(MonotonicInstant.now() < deadline, "the driver is interrupted when it is ready")
         }

@@ -57,7 +57,7 @@ final class GuestAgent {
     }
 
     /// Waits for the answer to what was posted; nil where there is none in time.
-    func answer(withinMilliseconds limit: UInt64 = 10_000) throws -> Answer? {
+    func answer(withinMilliseconds limit: UInt64 = TestMachine.patience) throws -> Answer? {
         let bytes = try test.outputBytes(read + 24, withinMilliseconds: limit).dropFirst(read)
         guard bytes.count >= 24 else { return nil }
         read += 24
@@ -74,7 +74,7 @@ final class GuestAgent {
     @discardableResult
     func tell(
         _ operation: Operation, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0,
-        withinMilliseconds limit: UInt64 = 10_000
+        withinMilliseconds limit: UInt64 = TestMachine.patience
     ) throws -> Answer {
         try post(operation, a, b, c)
         guard let answer = try answer(withinMilliseconds: limit) else {

@@ -118,7 +118,7 @@ import Testing
         try test.machine.resume()
         usleep(100_000)
         var count = 0
-        let limit = MonotonicInstant.now().advanced(byMilliseconds: 10_000)
+        let limit = MonotonicInstant.now().advanced(byMilliseconds: TestMachine.patience)
         while count < 70_000, .now() < limit {
             if case .bytes(let bytes) = try ByteStream.read(ours, limit: 1 << 16) {
                 count += bytes.count

@@ -106,7 +106,7 @@ final class Shuffle {
 
     /// Waits until nothing is left to be done later.
     func waitForMaintenance() throws {
-        let deadline = MonotonicInstant.now().advanced(byMilliseconds: 10_000)
+        let deadline = MonotonicInstant.now().advanced(byMilliseconds: TestMachine.patience)
         while try ask({ $0.needsMaintenance }), .now() < deadline { usleep(20_000) }
     }
 }

@@ -22,6 +22,10 @@ final class TestMachine {
     private let log: Log
     private var received: [UInt8] = []
 
+    /// Milliseconds that a guest has for what it has to do: a host that is busy, or emulated and waited for by others,
+    /// stands still for seconds now and then.
+    static let patience: UInt64 = 60_000
+
     /// Whether `/dev/kvm` opens, so that guests can run at all.
     static let isPossible = access("/dev/kvm", R_OK | W_OK) == 0
 
@@ -99,11 +103,11 @@ final class TestMachine {
     // MARK: The serial port
 
     /// What the guest wrote, as soon as it is so many bytes, or as much as there is after some time.
-    func output(_ count: Int, withinMilliseconds limit: UInt64 = 10_000) throws -> String {
+    func output(_ count: Int, withinMilliseconds limit: UInt64 = TestMachine.patience) throws -> String {
         String(decoding: try outputBytes(count, withinMilliseconds: limit), as: UTF8.self)
     }
 
-    func outputBytes(_ count: Int, withinMilliseconds limit: UInt64 = 10_000) throws -> [UInt8] {
+    func outputBytes(_ count: Int, withinMilliseconds limit: UInt64 = TestMachine.patience) throws -> [UInt8] {
         let deadline = MonotonicInstant.now().advanced(byMilliseconds: limit)
         while received.count < count {
             let rest = MonotonicInstant.now().milliseconds(until: deadline)
@@ -140,7 +144,7 @@ final class TestMachine {
     /// Waits until there is such an event.
     @discardableResult
     func waitForEvent(
-        withinMilliseconds limit: UInt64 = 10_000, sourceLocation: SourceLocation = #_sourceLocation,
+        withinMilliseconds limit: UInt64 = TestMachine.patience, sourceLocation: SourceLocation = #_sourceLocation,
         _ isWanted: (MachineEvent) -> Bool
     ) -> MachineEvent? {
         let deadline = MonotonicInstant.now().advanced(byMilliseconds: limit)
@@ -154,7 +158,7 @@ final class TestMachine {
 
     /// Why the machine ended; nil where it does not within some time.
     func end(
-        withinMilliseconds limit: UInt64 = 10_000, sourceLocation: SourceLocation = #_sourceLocation
+        withinMilliseconds limit: UInt64 = TestMachine.patience, sourceLocation: SourceLocation = #_sourceLocation
     ) -> MachineEnd? {
         let event = waitForEvent(withinMilliseconds: limit, sourceLocation: sourceLocation) { event in
             if case .ended = event { true } else { false }
@@ -180,7 +184,7 @@ extension Trait where Self == ConditionTrait {
 /// Runs something that may block for ever, on a thread of its own.
 ///
 /// - Returns: milliseconds that it took; nil where it is not done after so many.
-func duration(limit: UInt64 = 10_000, _ body: sending @escaping () -> Void) throws -> UInt64? {
+func duration(limit: UInt64 = TestMachine.patience, _ body: sending @escaping () -> Void) throws -> UInt64? {
     let done = try EventDescriptor()
     let start = MonotonicInstant.now()
     _ = try Thread(name: "timed") {

@@ -76,7 +76,7 @@ extension GuestAgent {
     func violation(
         after count: Int, sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> MemoryViolation {
-        let deadline = MonotonicInstant.now().advanced(byMilliseconds: 10_000)
+        let deadline = MonotonicInstant.now().advanced(byMilliseconds: TestMachine.patience)
         while violations.count <= count, .now() < deadline { usleep(500) }
         guard violations.count > count else {
             Issue.record(
