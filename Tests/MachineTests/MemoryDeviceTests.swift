@@ -1,6 +1,8 @@
 import Configuration
 import Glibc
+import GuestMemory
 import Host
+import SystemPackage
 import Testing
 import VirtioMem
 
@@ -279,6 +281,41 @@ import VirtioMem
         // The last two would be more than is requested.
         #expect(try agent.tell(.fillQueue, 0, GuestAgent.start, 32).value == 2)
         #expect(try agent.machine.memoryDevices()[0].pluggedSize == 128 << 20)
+    }
+
+    /// What is locked into memory the kernel does not discard.
+    @Test func memoryThatTheHostDoesNotTakeBackIsReportedOnceAndOfferedAgain() throws {
+        let device = MemoryDevice(id: "vm0", size: .mebibytes(256), requestedSize: .mebibytes(128))
+        let agent = try GuestAgent(.user, devices: [device], plugging: [0..<2])
+        let machine = agent.machine
+        try agent.poke([1], at: GuestAgent.start)
+        let address = try machine.call { core in
+            core.hardware.memoryDevices[0].transport.withDevice { $0.region.memory.hostAddress }
+        }
+        let page = try #require(unsafe UnsafeRawPointer(bitPattern: UInt(address)))
+        try #require(unsafe mlock(page, 4096) == 0)
+        #expect(try agent.tell(.request, 1, GuestAgent.start, 2).value == 0, "unplugged all the same")
+        let warning = MachineEvent.warning(
+            "vm0: the host does not take unplugged memory back, which is tried again: madvise MADV_DONTNEED: Invalid "
+                + "argument")
+        agent.test.waitForEvent { $0 == warning }
+        // Longer than from one try to the next.
+        usleep(1_200_000)
+        #expect(agent.test.events.count { $0 == warning } == 1)
+        var details = try machine.memoryDeviceDetails()[0]
+        #expect(details.status.pluggedSize == 0 && details.undiscardedSize == 2 * GuestAgent.blockSize)
+        #expect(details.discardFailure == SystemCallError("madvise", .invalidArgument, subject: "MADV_DONTNEED"))
+
+        try #require(unsafe munlock(page, 4096) == 0)
+        let deadline = MonotonicInstant.now().advanced(byMilliseconds: TestMachine.patience)
+        repeat {
+            usleep(10_000)
+            details = try machine.memoryDeviceDetails()[0]
+        } while details.undiscardedSize > 0 && .now() < deadline
+        #expect(details.undiscardedSize == 0 && details.discardFailure == nil)
+        try agent.expectContained()
+        #expect(try agent.tell(.request, 0, GuestAgent.start, 1).value == 0)
+        #expect(try agent.tell(.load, GuestAgent.start, 1).value == 0)
     }
 
     @Test func aDriverThatIsRefusedIsReportedWithWhatToDo() throws {
