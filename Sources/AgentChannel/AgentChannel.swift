@@ -53,12 +53,10 @@ public final class AgentChannel {
         parser.waitingCount > 0 || ByteStream.waitUntilReadable(owned.descriptor, milliseconds: 0)
     }
 
-    /// Waits until the other end has no more to say.
-    ///
-    /// - Parameter milliseconds: how long it may say nothing.
-    public func drain(patience milliseconds: UInt64) {
-        while ByteStream.waitUntilReadable(owned.descriptor, milliseconds: milliseconds),
-            case .bytes? = try? ByteStream.read(owned.descriptor, limit: AgentProtocol.maximumData)
-        {}
+    /// Sends nothing more, and waits until the other end has taken all and closed the connection: closed here, it would be
+    /// reset where something still comes in, and what a slow reader has not taken yet would be lost.
+    public func finish() {
+        owned.descriptor.shutDown(receiving: false, sending: true)
+        while case .bytes? = try? ByteStream.read(owned.descriptor, limit: AgentProtocol.maximumData) {}
     }
 }

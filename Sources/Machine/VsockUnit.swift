@@ -297,8 +297,11 @@ final class VsockUnit: DeviceUnit {
     private func expire() {
         let now = MonotonicInstant.now()
         requestDeadlines.removeDue(by: now).forEach(dismiss)
-        let expired = answerDeadlines.removeDue(by: now) + drainDeadlines.removeDue(by: now)
-        unit.transport.withDevice { device in expired.forEach { device.expire($0) } }
+        let (unanswered, untaken) = (answerDeadlines.removeDue(by: now), drainDeadlines.removeDue(by: now))
+        unit.transport.withDevice { device in
+            unanswered.forEach { device.expireRequest($0) }
+            untaken.forEach { device.expireRest($0) }
+        }
         settle()
         setTimer()
     }

@@ -15,13 +15,14 @@ final class Connection {
     private var waitsForRoom = false
     private var wasCongested = false
     private var isClosing = false
+    private var hasSentAll = false
     private var isClosed = false
 
     /// Called with each frame.
     var onFrame: (Frame) -> Void = { _ in }
     /// Called for what is no frame; nothing is read after it.
     var onMistake: (ProtocolError) -> Void = { _ in }
-    /// Called when the client is gone, or all has been sent after `closeWhenSent`. The connection is closed then.
+    /// Called when the client is gone. The connection is closed then.
     var onEnd: () -> Void = {}
     /// Called when there is room again after it was congested.
     var onRoom: () -> Void = {}
@@ -119,11 +120,18 @@ final class Connection {
         wasCongested = wasCongested || isCongested
     }
 
-    /// Closes the connection when the client has taken all.
+    /// Sends nothing more, which the client is told when all is on its way. It is the client that closes the connection:
+    /// what is on its way to a slow one would be lost else.
     func closeWhenSent() {
         isClosing = true
         guard !isClosed, output.isEmpty else { return }
-        end()
+        endSending()
+    }
+
+    private func endSending() {
+        guard !hasSentAll else { return }
+        hasSentAll = true
+        socket.descriptor.shutDown(receiving: false, sending: true)
     }
 
     private func flush() {
@@ -143,7 +151,7 @@ final class Connection {
         output.removeAll(keepingCapacity: output.capacity <= 2 * Self.limit)
         sentCount = 0
         wait(for: .readable, writes: false)
-        if isClosing { return end() }
+        if isClosing { return endSending() }
         reportRoom()
     }
 

@@ -7,9 +7,6 @@ import SystemPackage
 
 /// An operation in a process of its own: it may wait for its client, and for file systems, as long as it takes.
 enum Worker {
-    /// Milliseconds that a client is listened to that does not notice the failure.
-    private static let patience: UInt64 = 10_000
-
     /// - Parameters:
     ///   - descriptor: the connection; it blocks.
     ///   - parser: with what has been read of it.
@@ -20,11 +17,9 @@ enum Worker {
         } catch {
             let kind = error is ProtocolError ? AgentFailure.Kind.badRequest : .refused
             let failure = (error as? AgentFailure) ?? AgentFailure(kind, "\(error)")
-            if (try? channel.send(AgentMessage.failed(failure).frame)) != nil {
-                // Closed while something comes in, the connection would be reset, and the message be lost.
-                channel.drain(patience: patience)
-            }
+            try? channel.send(AgentMessage.failed(failure).frame)
         }
+        channel.finish()
         _exit(0)
     }
 

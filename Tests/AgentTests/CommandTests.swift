@@ -274,11 +274,14 @@ import Testing
             try? channel.descriptor.write(all: bytes[...])
         }
         #expect(try agent.run("true").status == .exited(0))
-        let channel = try agent.connect()
-        try channel.descriptor.write(all: Array("GET / HTTP/1.1\r\n\r\n".utf8)[...])
-        let frame = try #require(try channel.receive())
-        guard case .failed(let failure) = try AgentMessage(frame) else { throw TestProblem(text: "\(frame)") }
-        #expect(failure.kind == .badRequest)
+        do {
+            let channel = try agent.connect()
+            try channel.descriptor.write(all: Array("GET / HTTP/1.1\r\n\r\n".utf8)[...])
+            let frame = try #require(try channel.receive())
+            guard case .failed(let failure) = try AgentMessage(frame) else { throw TestProblem(text: "\(frame)") }
+            #expect(failure.kind == .badRequest)
+            #expect(try channel.receive() == nil, "it has nothing more to say")
+        }
         try eventually("descriptors are closed") { agent.descriptorCount <= begin }
     }
 }

@@ -149,7 +149,7 @@ import Testing
 
     @Test func largeFiles() throws {
         #expect(try agent.run("sh", "-c", "seq 1 6000000 >\(place.file("large"))").status == .exited(0))
-        let before = agent.descriptorCount
+        let before = try RunningAgent.settled { agent.descriptorCount }
         try put("large", "there")
         _ = try get("there", "back", name: "there")
         #expect(try agent.run("cmp", place.file("large"), place.file("back")).status == .exited(0))

@@ -7,9 +7,14 @@ import Testing
 /// more than a quick run has time for.
 @Suite(.serialized) struct LoadTests {
     let agent: RunningAgent
+    /// Descriptors of an agent that rests.
+    private let descriptors: Int
 
     init() throws {
         agent = try RunningAgent()
+        _ = try agent.run("true")
+        let agent = agent
+        descriptors = try RunningAgent.settled { agent.descriptorCount }
     }
 
     private static func number(_ name: String, _ usual: Int) -> Int {
@@ -20,8 +25,8 @@ import Testing
     private func leavingNothing(_ body: () throws -> Void) throws {
         // What it allocates once is no leak.
         for _ in 0..<50 { _ = try agent.run("true") }
-        try eventually("it rests") { agent.children.isEmpty }
-        let (descriptors, resident) = (agent.descriptorCount, agent.residentSize)
+        try eventually("it rests") { agent.children.isEmpty && agent.descriptorCount == descriptors }
+        let resident = agent.residentSize
         try body()
         try eventually("all commands are reaped") { agent.children.isEmpty }
         try eventually("all descriptors are closed") { agent.descriptorCount == descriptors }

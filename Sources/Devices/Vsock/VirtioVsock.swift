@@ -150,13 +150,15 @@ public struct VirtioVsock: VirtioDevice {
         }
     }
 
-    /// A connection had its time: for the guest to answer, or for the program to take the last bytes.
-    public mutating func expire(_ id: VsockID) {
-        switch table[id]?.phase {
-        case .askingGuest: abort(id)
-        case .draining: close(id)
-        case .reachingProgram, .open, .leftToGuest, .resetting, nil: break
-        }
+    /// The guest had its time to answer a program that asked for a connection.
+    public mutating func expireRequest(_ id: VsockID) {
+        if case .askingGuest = table[id]?.phase { abort(id) }
+    }
+
+    /// A program had its time to take some of the last bytes of a guest.
+    public mutating func expireRest(_ id: VsockID) {
+        guard case .draining(let link) = table[id]?.phase else { return }
+        link.takeProgress() ? ask(for: .limit(id)) : close(id)
     }
 
     /// Sends what waits for the program.

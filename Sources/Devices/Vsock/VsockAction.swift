@@ -10,8 +10,8 @@ public enum VsockAction: Sendable, Hashable {
     case connect(VsockID, port: UInt32)
     /// Say, by `streamIsReady`, also when there is room to send; or don't any more.
     case watchRoom(VsockID, Bool)
-    /// Call `expire` in a while, unless it is closed before: the guest is gone, and its last bytes wait for a program
-    /// that takes its time.
+    /// Call `expireRest` in a while, unless it is closed before: the guest is gone, and its last bytes wait for a program
+    /// that takes its time. One that takes none of them for so long does not get them.
     case limit(VsockID)
     /// Close the stream; the device does not use it any more.
     case close(VsockID)

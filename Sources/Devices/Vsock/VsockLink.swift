@@ -32,6 +32,8 @@ final class VsockLink {
     private(set) var input = Input.promising
     private(set) var output = Output.open
     private var waiting = VsockBuffer()
+    /// Whether the program has taken some of it since that was last asked.
+    private var hasProgress = false
     /// What the guest was told of.
     private var told: VsockShutdown = []
     /// Whether the guest has asked how much it may send.
@@ -158,6 +160,7 @@ final class VsockLink {
         guard isWaiting else { return true }
         let (count, result) = waiting.send(to: stream)
         credit.forward(UInt32(count))
+        hasProgress = hasProgress || count > 0
         switch result {
         case .bytes, .wouldBlock, .badMemory: break
         case .ended: refuseOutput()
@@ -165,6 +168,12 @@ final class VsockLink {
         }
         finishOutput()
         return true
+    }
+
+    /// Whether the program has taken some of what waits since this was last asked.
+    func takeProgress() -> Bool {
+        defer { hasProgress = false }
+        return hasProgress
     }
 
     private func finishOutput() {

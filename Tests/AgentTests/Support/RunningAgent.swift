@@ -88,6 +88,18 @@ final class RunningAgent {
 
     // MARK: What it holds
 
+    /// A number that has not changed for a while.
+    static func settled(_ number: () -> Int) throws -> Int {
+        var last = number()
+        var since = MonotonicInstant.now()
+        try eventually("it settles") {
+            let now = number()
+            if now != last { (last, since) = (now, .now()) }
+            return since.milliseconds(until: .now()) > 200
+        }
+        return last
+    }
+
     /// Its open descriptors.
     var descriptorCount: Int {
         (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count) ?? -1

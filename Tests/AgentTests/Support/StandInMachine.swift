@@ -66,7 +66,7 @@ final class StandInMachine: Sendable {
     }
 }
 
-/// Two connections that get what the other one says, until either ends.
+/// Two connections that get what the other one says, each until that ends.
 private final class JoinedPair: Sendable {
     let first: FileDescriptor
     let second: FileDescriptor
@@ -93,7 +93,7 @@ private final class JoinedPair: Sendable {
             }
             if !rest.isEmpty { break }
         }
-        shutdown(to.rawValue, Int32(SHUT_RDWR))
-        shutdown(from.rawValue, Int32(SHUT_RDWR))
+        shutdown(to.rawValue, Int32(SHUT_WR))
+        shutdown(from.rawValue, Int32(SHUT_RD))
     }
 }

@@ -146,7 +146,7 @@ struct VsockConnectionTests {
         driver.withDevice { $0.streamIsReady(id, isHungUp: false) }
         #expect(try driver.receive().isEmpty)
         // A guest that takes too long is not waited for.
-        driver.withDevice { $0.expire(id) }
+        driver.withDevice { $0.expireRequest(id) }
         #expect(driver.takeActions() == [.close(id)])
         #expect(try driver.receive().map(\.operation) == [.reset])
     }
@@ -212,12 +212,24 @@ struct VsockConnectionTests {
         #expect(driver.takeActions() == [.close(link.id)] && driver.connectionCount == 1)
     }
 
-    @Test func aProgramThatNeverTakesTheRestIsLeft() throws {
+    @Test func aProgramThatTakesNoneOfTheRestIsLeft() throws {
         let link = try driver.connect()
         link.stream.room = 0
-        try driver.send(link.header(.data), [1])
+        try driver.send(link.header(.data), [1, 2, 3])
         try driver.send(link.header(.shutdown, flags: .both))
-        driver.withDevice { $0.expire(link.id) }
+        _ = driver.takeActions()
+        for taken in 1...2 {
+            link.stream.room = 1
+            driver.notice(link)
+            driver.withDevice { $0.expireRequest(link.id) }
+            driver.withDevice { $0.expireRest(link.id) }
+            #expect(driver.takeActions() == [.limit(link.id)], "it gets on")
+            #expect(link.stream.data.count == taken)
+        }
+        driver.withDevice { $0.expireRequest(link.id) }
+        #expect(driver.takeActions().isEmpty, "the guest has answered")
+        driver.withDevice { $0.expireRest(link.id) }
+        #expect(driver.takeActions() == [.close(link.id)])
         #expect(driver.connectionCount == 0)
     }
 

@@ -224,7 +224,8 @@ struct VsockModelTests {
             case 4: try driver.giveBuffers(1)
             case 5:
                 guard let id = streams.keys.randomElement(using: &random) else { continue }
-                if random.chance(3) { driver.withDevice { $0.expire(id) } }
+                if random.chance(3) { driver.withDevice { $0.expireRest(id) } }
+                if random.chance(3) { driver.withDevice { $0.expireRequest(id) } }
             default:
                 guard driver.heldCount < 60 else {
                     try driver.giveBuffers()

@@ -198,7 +198,10 @@ final class VsockUnderTest {
     private func expire(_ input: inout InputReader) {
         guard !streams.isEmpty else { return }
         let id = streams[Int(input.uint8()) % streams.count].id
-        transport.withDevice { $0.expire(id) }
+        transport.withDevice {
+            $0.expireRequest(id)
+            $0.expireRest(id)
+        }
     }
 
     /// Does what the device asks for, but for connections, which take until the input says so.
