@@ -30,11 +30,15 @@ final class CommandSession {
     private var phase = Phase.starting
     private var hasEnded = false
     private var killTimer: EventLoop.Token?
+    /// Runs while children that outlive the command may go on writing.
+    private var lingerTimer: EventLoop.Token?
     private var onEnd: (Connection) -> Void = { _ in }
     private var onOver: () -> Void = {}
 
     /// Milliseconds from SIGHUP to SIGKILL, for a command whose client is gone.
     private static let gracePeriod: UInt64 = 5_000
+    /// Milliseconds that children which outlive their command have to end as well (docker has the same).
+    private static let lingerTime: UInt64 = 2_000
     /// What a terminal may still hold when its command has ended.
     private static let terminalRemainder = 1 << 16
 
@@ -192,7 +196,7 @@ final class CommandSession {
     /// Goes on reading where there is room for what is read.
     private func resume() {
         for output in outputs where !output.isOver {
-            if hasEnded {
+            if hasEnded, lingerTimer == nil {
                 drain(output)
             } else {
                 output.wait(on: loop) { [unowned self] in withExtendedLifetime(self) { forward(output) } }
@@ -214,9 +218,10 @@ final class CommandSession {
         if connection.isCongested {
             for output in outputs { output.stopWaiting() }
         }
+        finishIfDrained()
     }
 
-    /// The command's process has ended. What it wrote is still sent, but for what others write that have its output.
+    /// The command's process has ended. What it wrote is still sent, and what its children write for a while.
     func processEnded(_ status: CommandStatus) {
         hasEnded = true
         if let killTimer {
@@ -230,6 +235,19 @@ final class CommandSession {
         phase = .ended(status)
         // What the client has sent meanwhile is dropped.
         input?.close()
+        guard !hasTerminal else { return endOutput() }
+        lingerTimer = loop.schedule(afterMilliseconds: Self.lingerTime) { [unowned self] in
+            // A handler may be all that refers to it.
+            withExtendedLifetime(self) { endOutput() }
+        }
+        // Mostly there is nothing left but the end.
+        for output in outputs where !output.isOver { forward(output) }
+        resume()
+    }
+
+    /// Sends what there is, and no more.
+    private func endOutput() {
+        stopLingering()
         for output in outputs where !output.isOver {
             output.stopWaiting()
             output.remainder =
@@ -237,6 +255,13 @@ final class CommandSession {
             drain(output)
         }
         finishIfDrained()
+    }
+
+    private func stopLingering() {
+        if let lingerTimer {
+            loop.cancel(lingerTimer)
+        }
+        lingerTimer = nil
     }
 
     private func drain(_ output: CommandOutput) {
@@ -257,6 +282,7 @@ final class CommandSession {
 
     private func finish() {
         phase = .over
+        stopLingering()
         stopReport()
         closeStreams()
         if let connection {

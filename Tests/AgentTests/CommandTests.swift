@@ -156,6 +156,37 @@ import Testing
         if let child = Int32(outcome.text.split(separator: "\n").last ?? "") { kill(child, SIGKILL) }
     }
 
+    /// What children write that outlive their command is taken for a while, and for no longer.
+    @Test func childrenThatWriteLater() throws {
+        let script = "(sleep 0.4; echo late; sleep 0.4; echo later >&2) & echo early; exit 3"
+        let outcome = try agent.run("sh", "-c", script)
+        #expect(outcome.text == "early\nlate\n" && outcome.errorText == "later\n" && outcome.status == .exited(3))
+        let started = ContinuousClock.now
+        let endless = try agent.run("sh", "-c", "while echo x; do sleep 0.1; done & exit 4")
+        #expect(endless.status == .exited(4) && endless.text.count > 10)
+        #expect(.seconds(2)...(.seconds(20)) ~= ContinuousClock.now - started)
+        try eventually("nothing is left") { agent.children.isEmpty }
+    }
+
+    /// What is on its way to a client that reads slowly stays so when the agent has no more to send.
+    @Test func clientsThatReadLater() throws {
+        _ = try agent.run("true")
+        let before = try RunningAgent.settled { agent.descriptorCount }
+        do {
+            let channel = try agent.connect()
+            try channel.send(AgentRequest.exec(ExecRequest(["seq", "10"])).frame)
+            _ = try agent.wait(on: channel) { if case .started = $0 { true } else { nil } }
+            try eventually("the command has ended") { agent.children.isEmpty }
+            usleep(100_000)
+            // A client may say what it likes meanwhile: closed with that unread, the connection would be reset.
+            try channel.send(ExecInput.windowSize(WindowSize(rows: 1, columns: 1)).frame)
+            usleep(100_000)
+            #expect(try agent.finish(channel).text == (1...10).map { "\($0)\n" }.joined())
+            #expect(agent.descriptorCount == before + 1, "it is the client that closes the connection")
+        }
+        try eventually("it is closed") { agent.descriptorCount == before }
+    }
+
     /// A client that goes is followed by its command, by SIGHUP or else by SIGKILL.
     @Test(arguments: ["sleep 60", "trap '' HUP; while :; do sleep 1; done"], [false, true])
     func clientsThatGo(_ script: String, _ hasTerminal: Bool) throws {
@@ -262,7 +293,7 @@ import Testing
     /// Clients that send anything else are told so, and nobody else notices.
     @Test func hostileClients() throws {
         var random = SystemRandomNumberGenerator()
-        let begin = agent.descriptorCount
+        let begin = try RunningAgent.settled { agent.descriptorCount }
         for round in 0..<200 {
             let channel = try agent.connect()
             var bytes = ProtocolTests.requests[round % 2].frame.bytes
