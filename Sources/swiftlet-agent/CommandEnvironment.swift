@@ -12,19 +12,24 @@ struct CommandEnvironment {
     init(_ request: ExecRequest) throws(UserDatabase.Problem) {
         let account = try UserDatabase.account(request.user)
         identity = account.identity
-        var values: [(name: Substring, entry: String)] = [
-            ("PATH", "PATH=\(Self.usualPath)"), ("HOME", "HOME=\(account.home)"),
-        ]
+        var entries = ["PATH=\(Self.usualPath)", "HOME=\(account.home)"]
         if request.terminal != nil {
-            values.append(("TERM", "TERM=xterm"))
+            entries.append("TERM=xterm")
         }
-        for entry in request.environment {
+        // The last of a name counts, in the place of the first: the path is in front.
+        var places: [Substring: Int] = [:]
+        var variables: [String] = []
+        for entry in entries + request.environment {
             let name = entry.prefix { $0 != "=" }
-            values.removeAll { $0.name == name }
-            values.append((name, entry))
+            if let place = places[name] {
+                variables[place] = entry
+            } else {
+                places[name] = variables.count
+                variables.append(entry)
+            }
         }
-        variables = values.map(\.entry)
-        path = values.last { $0.name == "PATH" }.map { String($0.entry.dropFirst(5)) } ?? Self.usualPath
+        self.variables = variables
+        path = String(variables[0].dropFirst(5))
     }
 
     /// Where a program may be.
