@@ -22,6 +22,10 @@ public final class OutputStream {
     private var hasWaited = false
     /// Whether the reader is gone for good; output is dropped.
     public private(set) var isClosed = false
+    /// Why the reader was given up; nil where it was not, or `close` was called.
+    public private(set) var failure: SystemCallError?
+    /// Whether a disk that is full is tried again until it has room, instead of being given up.
+    public var waitsForSpace = true
 
     /// Bytes behind which a writer should wait.
     private static let limit = 1 << 16
@@ -67,7 +71,8 @@ public final class OutputStream {
     }
 
     /// Gives up on the reader, and says so when whoever writes is done.
-    private func lose() {
+    private func lose(_ error: SystemCallError) {
+        failure = error
         close()
         loop.schedule(afterMilliseconds: 0) { [onClose] in onClose() }
     }
@@ -83,10 +88,13 @@ public final class OutputStream {
     ///
     /// - Parameter milliseconds: how long a reader that takes nothing is waited for.
     public func flush(patience milliseconds: UInt64) {
-        while !pending.isEmpty, !isClosed, ByteStream.waitUntilWritable(descriptor, milliseconds: milliseconds),
-            let count = try? ByteStream.write(descriptor, pending)
-        {
-            pending = pending.dropFirst(count)
+        while !pending.isEmpty, !isClosed, ByteStream.waitUntilWritable(descriptor, milliseconds: milliseconds) {
+            do throws(SystemCallError) {
+                pending = pending.dropFirst(try ByteStream.write(descriptor, pending))
+            } catch {
+                failure = error
+                close()
+            }
         }
     }
 
@@ -99,7 +107,8 @@ public final class OutputStream {
                 pending = pending.dropFirst(count)
                 guard count > 0 else { return waitForReader() }
             } catch {
-                guard error.errno == .noSpace || error.errno == .diskQuotaExceeded else { return lose() }
+                let isFull = error.errno == .noSpace || error.errno == .diskQuotaExceeded
+                guard isFull, waitsForSpace else { return lose(error) }
                 return retryLater()
             }
         }

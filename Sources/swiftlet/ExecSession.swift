@@ -60,19 +60,33 @@ final class ExecSession {
         sending.onRoom = { [unowned self] in input?.resume() }
         for stream in [output, errors] {
             stream.onRoom = { [unowned self] in listen() }
-            // A reader that is gone ends the command as it would end it here.
-            stream.onClose = { [unowned self] in end(.success(128 + SIGPIPE)) }
+            stream.waitsForSpace = false
+            stream.onClose = { [unowned self, unowned stream] in end(Self.ending(of: stream)) }
         }
         sending.write(AgentRequest.exec(request).frame.bytes)
         listen()
         input?.resume()
         while ending == nil { try loop.run() }
-        flush()
+        try flush()
         return try ending?.get() ?? ExecCommand.Status.refused
     }
 
+    /// What ends with a stream that can't be written: the command as it would end here, where its reader is gone.
+    private static func ending(of stream: OutputStream) -> Result<Int32, any Error> {
+        loss(of: stream).map { .failure($0) } ?? .success(128 + SIGPIPE)
+    }
+
+    /// Why some of a stream is lost, unless it is that its reader is gone.
+    private static func loss(of stream: OutputStream) -> Refusal? {
+        let gone: [Errno] = [.brokenPipe, .connectionReset]
+        guard let failure = stream.failure, !gone.contains(failure.errno) else { return nil }
+        return Refusal("what the command writes can't be written here: \(failure.errno)")
+    }
+
     /// Writes what readers here have not taken yet. A signal ends that, as it did all the rest.
-    private func flush() {
+    ///
+    /// - Throws: `Refusal` where some of it is lost.
+    private func flush() throws {
         for stream in [output, errors] {
             while stream.waitingCount > 0, !stream.isClosed, !isInterrupted {
                 stream.flush(patience: Self.flushInterval)
@@ -80,6 +94,7 @@ final class ExecSession {
                     isInterrupted = isInterrupted || ![SIGWINCH, SIGCONT, SIGTSTP].contains(signal)
                 }
             }
+            if let loss = Self.loss(of: stream) { throw loss }
         }
     }
 

@@ -56,6 +56,14 @@ import Testing
         ("swiftlet exec -i web cat <.input", "from a file\n", 0),
         ("swiftlet exec -t web sh -c 'test -t 1 && echo terminal'", "terminal\r\n", 0),
         ("swiftlet exec web yes | head -n 2", "y\ny\n", 0),
+        // A reader that goes when the command has ended, and its output is on its way.
+        ("swiftlet exec web seq 20000 | (sleep 1; head -n 2)", "1\n2\n", 0),
+        ("swiftlet exec web sh -c '(sleep 0.5; echo late) & echo early'", "early\nlate\n", 0),
+        // Of a name that is given again and again.
+        (
+            "seq 60000 | sed 's/^/A/; s/$/=/' >v; swiftlet exec --env-file v -e PATH=/bin -e A7=seven web sh -c 'echo $A7 $PATH'",
+            "seven /bin\n", 0
+        ),
     ])
     func commands(_ line: String, _ output: String, _ status: Int32) throws {
         try agent.place.write(".input", "from a file\n")
@@ -71,6 +79,8 @@ import Testing
         ("swiftlet exec -u no-such web true", 126, "web: true: the guest has no user no-such"),
         ("swiftlet exec nobody true", 1, "no machine called 'nobody' runs; there are: web"),
         ("swiftlet exec web", 125, "give a command to run"),
+        ("swiftlet exec web seq 100000 >/dev/full", 1, "can't be written here: No space left on device"),
+        ("timeout 20 swiftlet exec web echo hi >/dev/full", 1, "can't be written here: No space left on device"),
         ("swiftlet exec -d web no-such-program", 127, "web: no-such-program: No such file or directory"),
         ("swiftlet exec -d -i web cat", 125, "leave -i and -t out"),
         ("swiftlet exec --env-file none web true", 1, "--env-file none: cannot be read: No such file or directory"),

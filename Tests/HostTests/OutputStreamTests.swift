@@ -127,6 +127,35 @@ import Testing
         #expect(try received + readEnd.descriptor.bytesOfStream(count: 80_000 - 65_536) == sample)
     }
 
+    @Test func aReaderThatGoesEndsTheFlush() throws {
+        let stream: OutputStream
+        do {
+            let (first, second) = try makeByteChannel()
+            let reader = OwnedFileDescriptor(second)
+            stream = OutputStream(first, loop: loop)
+            stream.write(Self.sample(2_000_000))
+            #expect(stream.waitingCount > 0)
+            withExtendedLifetime(reader) {}
+        }
+        let start = MonotonicInstant.now()
+        while stream.waitingCount > 0, start.milliseconds(until: .now()) < 5_000 { stream.flush(patience: 20) }
+        #expect(stream.isClosed && stream.waitingCount == 0 && stream.failure?.errno == .brokenPipe)
+    }
+
+    @Test(arguments: [true, false]) func aFullDisk(waitsForSpace: Bool) throws {
+        let full = try OwnedFileDescriptor(opening: "/dev/full", .writeOnly)
+        let stream = OutputStream(full.descriptor, loop: loop)
+        var isToldClosed = false
+        stream.waitsForSpace = waitsForSpace
+        stream.onClose = { isToldClosed = true }
+        stream.write("hello")
+        try run(milliseconds: 300)
+        #expect(stream.isClosed == !waitsForSpace && isToldClosed == !waitsForSpace)
+        #expect(stream.failure?.errno == (waitsForSpace ? nil : .noSpace))
+        #expect(stream.waitingCount == (waitsForSpace ? 5 : 0))
+        stream.close()
+    }
+
     @Test func aReaderThatMakesRoomMakesTheWriterGoOn() throws {
         let stream = OutputStream(ours.descriptor, loop: loop)
         let sample = Self.sample(1 << 16)
