@@ -55,7 +55,7 @@ public struct FileTreeSender {
             try directory.forEachEntry { entry in
                 try sendEntry(entry, in: directory, path: path.appending(entry), depth: depth + 1)
             }
-        } catch let error as SystemCallError where error.call == "opendir" || error.call == "readdir" {
+        } catch let error as SystemCallError where ["open", "opendir", "readdir"].contains(error.call) {
             throw CopyError(path, "\(error.errno)")
         }
         try send(.end)
@@ -93,10 +93,10 @@ public struct FileTreeSender {
         guard status.kind == .file else { throw CopyError(path, "no regular file any more") }
         try send(.file(name, .init(status)))
         while true {
-            let result = try CopyError.naming(path) { () throws(SystemCallError) in
-                try ByteStream.read(file.descriptor, limit: AgentProtocol.maximumData)
+            let piece = try CopyError.naming(path) { () throws(SystemCallError) in
+                try ByteStream.readPiece(file.descriptor, limit: AgentProtocol.maximumData)
             }
-            guard case .bytes(let piece) = result else { break }
+            guard !piece.isEmpty else { break }
             try send(.data(piece))
         }
         try send(.end)

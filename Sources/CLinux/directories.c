@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 _Static_assert(CL_WORKING_DIRECTORY == AT_FDCWD, "AT_FDCWD");
+_Static_assert(CL_PATH_ONLY == O_PATH, "O_PATH");
 
 int cl_open_at(int directory, const char *name, int flags, mode_t mode) {
     int descriptor = openat(directory, name, flags | O_CLOEXEC | O_NOCTTY, mode);

@@ -31,6 +31,24 @@ public enum ByteStream {
         }
     }
 
+    /// Reads at most `limit` bytes of a file, or of what a pipe's writers have to say, and waits for them; none at the end.
+    ///
+    /// - Throws: `SystemCallError`, also for a disk that fails (EIO), which is no end.
+    public static func readPiece(_ descriptor: FileDescriptor, limit: Int) throws(SystemCallError) -> [UInt8] {
+        while true {
+            var count = 0
+            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, filled in
+                count = unsafe cl_read(descriptor.rawValue, buffer.baseAddress, limit)
+                filled = max(count, 0)
+            }
+            switch count {
+            case 0...: return bytes
+            case -Int(EAGAIN), -Int(EINTR): _ = waitUntilReadable(descriptor, milliseconds: nil)
+            default: throw SystemCallError("read", Errno(rawValue: CInt(-count)))
+            }
+        }
+    }
+
     /// Reads up to the end of a file, or of what a pipe's writers have to say, and waits for that.
     ///
     /// - Parameter limit: the most bytes that are taken.
@@ -38,11 +56,9 @@ public enum ByteStream {
     public static func readAll(_ descriptor: FileDescriptor, limit: Int) throws(SystemCallError) -> [UInt8] {
         var all: [UInt8] = []
         while true {
-            switch try read(descriptor, limit: 1 << 16) {
-            case .bytes(let bytes): all += bytes
-            case .wouldBlock: _ = waitUntilReadable(descriptor, milliseconds: nil)
-            case .end: return all
-            }
+            let piece = try readPiece(descriptor, limit: 1 << 16)
+            guard !piece.isEmpty else { return all }
+            all += piece
             guard all.count <= limit else { throw SystemCallError("read", .fileTooLarge) }
         }
     }

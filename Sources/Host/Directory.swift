@@ -11,11 +11,12 @@ public final class Directory {
         self.owned = owned
     }
 
-    /// Opens a directory by its path, following symbolic links.
+    /// Opens a directory by its path, following symbolic links, to reach what is in it. Reading its entries takes more
+    /// permissions, which `forEachEntry` asks for.
     ///
     /// - Throws: `SystemCallError` (ENOENT, ENOTDIR).
     public convenience init(path: [UInt8]) throws(SystemCallError) {
-        let flags = O_RDONLY | O_DIRECTORY
+        let flags = CInt(CL_PATH_ONLY) | O_DIRECTORY
         let result = unsafe withName(path) { unsafe cl_open_at(CInt(CL_WORKING_DIRECTORY), $0, flags, 0) }
         self.init(try OwnedFileDescriptor(result: Int(result), of: "open"))
     }

@@ -18,8 +18,8 @@ struct cl_file_status {
     uint32_t nanoseconds;
 };
 
-/// The directory of relative paths (AT_FDCWD).
-enum { CL_WORKING_DIRECTORY = -100 };
+/// The directory of relative paths (AT_FDCWD), and the flag of a descriptor that only names a file (O_PATH).
+enum { CL_WORKING_DIRECTORY = -100, CL_PATH_ONLY = 010000000 };
 
 int cl_open_at(int directory, const char *name, int flags, mode_t mode);
 int cl_status_at(int directory, const char *name, bool follows, struct cl_file_status *status);
