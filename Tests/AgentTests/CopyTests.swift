@@ -172,6 +172,34 @@ import Testing
         #expect(try place.names("small") == ["little"])
     }
 
+    /// How a mount is shared with copies of it takes a call of its own; where that fails nothing stays mounted.
+    @Test(.enabled(if: geteuid() == 0, "needs root, to mount")) func sharedMounts() throws {
+        let target = try place.makeDirectory("mount")
+        func propagation() throws -> String? {
+            let lines = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8).split(separator: "\n")
+            let fields = lines.last { $0.contains(" \(target) ") }?.split(separator: " ")
+            return fields.map { String($0[6]) }
+        }
+        for (options, expected) in [
+            (["private"], "-"), (["rshared", "ro"], "shared"), (["size=1M", "noexec", "shared", "private"], "-"),
+            (["unbindable"], "unbindable"),
+        ] {
+            let mount = MountRequest(source: "none", target: target, type: "tmpfs", options: options)
+            #expect(try agent.connect().ask(.mount(mount)) == .done, "\(options)")
+            #expect(try propagation()?.hasPrefix(expected) == true, "\(options)")
+            #expect(try agent.connect().ask(.unmount(target: target)) == .done)
+        }
+        let options = ["ro", "rslave", "rprivate"]
+        let bind = MountRequest(source: place.path, target: target, type: "bind", options: options)
+        #expect(try agent.connect().ask(.mount(bind)) == .done)
+        #expect(try propagation() == "-")
+        #expect(throws: (any Error).self) { try place.write("mount/new", "x") }
+        #expect(try agent.connect().ask(.unmount(target: target)) == .done)
+        let wrong = MountRequest(source: "none", target: target, type: "tmpfs", options: ["no-such-option"])
+        #expect(throws: AgentFailure.self) { try agent.connect().ask(.mount(wrong)) }
+        #expect(try propagation() == nil)
+    }
+
     /// A client that goes in the middle leaves nothing.
     @Test func clientsThatGo() throws {
         do {
