@@ -9,7 +9,7 @@ import SystemPackage
 /// else.
 final class AgentServer {
     private let loop: EventLoop
-    private let listener: AgentListener
+    private let listener: AgentListener?
     private let limits: AgentLimits
     private let isFirst: Bool
     private let signals: SignalDescriptor
@@ -34,7 +34,8 @@ final class AgentServer {
     /// Milliseconds until connections are accepted again where there are no descriptors.
     private static let acceptDelay: UInt64 = 200
 
-    init(_ listener: AgentListener, isFirst: Bool, limits: AgentLimits) throws(SystemCallError) {
+    /// - Parameter listener: nil where there can be no clients: what is left are the first process's duties.
+    init(_ listener: AgentListener?, isFirst: Bool, limits: AgentLimits) throws(SystemCallError) {
         loop = try EventLoop()
         self.listener = listener
         self.limits = limits
@@ -89,7 +90,7 @@ final class AgentServer {
     }
 
     private func listen() {
-        guard listenerToken == nil else { return }
+        guard let listener, listenerToken == nil else { return }
         listenerToken = try? loop.add(listener.descriptor, .readable) { [unowned self] _ in accept() }
     }
 
@@ -103,7 +104,7 @@ final class AgentServer {
     private func accept() {
         guard connectionCount < Self.maximumConnections else { return pauseListening() }
         do throws(SystemCallError) {
-            guard let socket = try listener.accept() else { return }
+            guard let socket = try listener?.accept() else { return }
             try socket.descriptor.makeNonBlocking()
             try serve(Connection(socket, loop: loop))
         } catch {

@@ -26,10 +26,9 @@ if options.showsHelp {
     exit(AgentStatus.success)
 }
 
+var listener: AgentListener?
 do {
-    let listener = try AgentListener(options.listen)
-    let server = try AgentServer(listener, isFirst: isFirst, limits: .raise())
-    try server.run()
+    listener = try AgentListener(options.listen)
 } catch {
     // A guest without vsock is no mistake of anybody's.
     let missing: [Errno] = [.noSuchFileOrDirectory, .operationNotSupportedByDevice, .addressFamilyNotSupported]
@@ -37,9 +36,14 @@ do {
     if !isUnavailable {
         tell("\(options.listen): \(error)")
     }
-    // The end of the first process is the end of the kernel.
-    if isFirst {
-        FirstProcess.reapForEver()
-    }
-    exit(isUnavailable ? AgentStatus.unavailable : AgentStatus.failure)
+    // The first process has other duties, and its end is the end of the kernel.
+    guard isFirst else { exit(isUnavailable ? AgentStatus.unavailable : AgentStatus.failure) }
+}
+do {
+    let server = try AgentServer(listener, isFirst: isFirst, limits: .raise())
+    try server.run()
+} catch {
+    tell("\(error)")
+    guard isFirst else { exit(AgentStatus.failure) }
+    FirstProcess.reapForEver()
 }
