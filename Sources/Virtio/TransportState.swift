@@ -79,7 +79,10 @@ extension TransportState where Device: VirtioDevice {
     ///
     /// - Returns: what to interrupt the driver for.
     mutating func advance(to status: DeviceStatus) -> InterruptCauses {
-        if status.contains(.failed) { hasFailed = true }
+        if status.contains(.failed), !hasFailed {
+            hasFailed = true
+            abandonQueues()
+        }
         if case .reset = progress, status.contains(.acknowledge) { progress = .acknowledged }
         if case .acknowledged = progress, status.contains(.driver) { progress = .driver }
         if case .driver = progress, status.contains(.featuresOK), let accepted = acceptedFeatures() {
@@ -138,11 +141,16 @@ extension TransportState where Device: VirtioDevice {
     /// - Returns: what to interrupt the driver for.
     mutating func fail(_ error: VirtqueueError) -> InterruptCauses {
         failure = error
-        for index in slots.indices {
-            if progress.isRunning, slots[index].queue != nil { device.abandon(queue: index) }
+        abandonQueues()
+        return progress.isRunning ? .configurationChange : []
+    }
+
+    /// Leaves all queues alone.
+    private mutating func abandonQueues() {
+        for index in readyQueues {
+            if progress.isRunning { device.abandon(queue: index) }
             slots[index].queue = nil
         }
-        return progress.isRunning ? .configurationChange : []
     }
 
     /// The configuration changed.

@@ -241,6 +241,18 @@ struct VirtioNetTests {
         #expect(driver.processTransmit() == .memory(.inaccessible(GuestAddress(NetDriver.hidden), count: 1500)))
     }
 
+    /// A port that nobody reads from would have its event loop spin.
+    @Test func aDriverThatGivesUpIsLeftAlone() throws {
+        let driver = try NetDriver()
+        _ = try driver.addBuffers(4, of: 2000)
+        driver.receive()
+        #expect(driver.wants() == [.attention, .frames])
+        driver.fixture.write(.status, 15 | 128)
+        #expect(driver.wants() == .attention)
+        driver.fixture.write(.status, 0)
+        #expect(driver.wants() == [])
+    }
+
     /// Whatever a driver puts into its queues, the device lives, and what it gives back was given to it.
     @Test(arguments: 0..<60) func randomChains(_ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
