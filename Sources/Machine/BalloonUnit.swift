@@ -12,7 +12,7 @@ final class BalloonUnit: DeviceUnit {
     private let events: @Sendable (MachineEvent) -> Void
     /// Signalled when the guest says how much is in the balloon.
     private let actual: EventDescriptor
-    private var warnings: DeviceWarnings
+    private let warnings: DeviceWarnings
     private var announcedFailure: SystemCallError?
     /// What was told last of what is in the balloon, in bytes.
     private var announcedSize: UInt64 = 0
@@ -34,7 +34,7 @@ final class BalloonUnit: DeviceUnit {
         self.memorySize = memorySize
         self.loop = loop
         self.events = events
-        warnings = DeviceWarnings(about: "balloon", events: events)
+        warnings = DeviceWarnings(about: "balloon", loop: loop, events: events)
         do throws(SystemCallError) {
             let actual = try EventDescriptor()
             self.actual = actual

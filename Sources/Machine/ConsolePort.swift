@@ -8,16 +8,16 @@ import Virtio
 final class ConsolePort: CharacterPort {
     let unit: VirtioUnit<VirtioConsole>
     let event: EventDescriptor
-    private var warnings: DeviceWarnings
+    private let warnings: DeviceWarnings
 
     /// - Parameter size: of the terminal at the other end; nil for none.
     init(
-        window: MachineLayout.VirtioWindow, memory: GuestMemory, size: VirtioConsole.Size?,
+        window: MachineLayout.VirtioWindow, memory: GuestMemory, size: VirtioConsole.Size?, loop: EventLoop,
         events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(SystemCallError) {
         let event = try EventDescriptor()
         self.event = event
-        warnings = DeviceWarnings(about: "console", events: events)
+        warnings = DeviceWarnings(about: "console", loop: loop, events: events)
         unit = try VirtioUnit(
             VirtioConsole(size: size, onEmergency: { event.signal() }), window: window, memory: memory)
     }

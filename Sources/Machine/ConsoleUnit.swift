@@ -17,7 +17,7 @@ final class ConsoleUnit: DeviceUnit {
         events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         do throws(SystemCallError) {
-            port = try ConsolePort(window: window, memory: memory, size: end.size, events: events)
+            port = try ConsolePort(window: window, memory: memory, size: end.size, loop: loop, events: events)
             pump = try CharacterPump(port, end.channel, option: "--console", loop: loop, events: events)
             try port.unit.serve(
                 on: loop,

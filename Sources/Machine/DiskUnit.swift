@@ -10,7 +10,7 @@ import Virtio
 final class DiskUnit: DeviceUnit {
     private let unit: VirtioUnit<VirtioBlock>
     private let file: OwnedFileDescriptor
-    private var warnings: DeviceWarnings
+    private let warnings: DeviceWarnings
     private var announced: DiskProblem?
 
     var place: any VirtioPlace { unit }
@@ -19,7 +19,7 @@ final class DiskUnit: DeviceUnit {
         _ disk: Disk, window: MachineLayout.VirtioWindow, memory: GuestMemory, loop: EventLoop,
         events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
-        warnings = DeviceWarnings(about: disk.id, events: events)
+        warnings = DeviceWarnings(about: disk.id, loop: loop, events: events)
         file = try Self.open(disk)
         let descriptor = file.descriptor
         do throws(SystemCallError) {

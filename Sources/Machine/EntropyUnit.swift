@@ -7,7 +7,7 @@ import Virtio
 /// The entropy device in its place in a machine. It belongs to the event loop's thread.
 final class EntropyUnit: DeviceUnit {
     private let unit: VirtioUnit<VirtioEntropy>
-    private var warnings: DeviceWarnings
+    private let warnings: DeviceWarnings
 
     var place: any VirtioPlace { unit }
 
@@ -15,7 +15,7 @@ final class EntropyUnit: DeviceUnit {
         window: MachineLayout.VirtioWindow, memory: GuestMemory, loop: EventLoop,
         events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
-        warnings = DeviceWarnings(about: "rng", events: events)
+        warnings = DeviceWarnings(about: "rng", loop: loop, events: events)
         do throws(SystemCallError) {
             unit = try VirtioUnit(VirtioEntropy(), window: window, memory: memory)
             try unit.serve(

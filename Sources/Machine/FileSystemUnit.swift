@@ -12,9 +12,9 @@ final class FileSystemUnit: DeviceUnit {
     let backend: VhostUserBackend
     private let unit: VirtioUnit<VirtioFS>
     private let loop: EventLoop
-    private var warnings: DeviceWarnings
+    private let warnings: DeviceWarnings
     /// What virtiofsd says keeps nobody from hearing of its end.
-    private var messageWarnings: DeviceWarnings
+    private let messageWarnings: DeviceWarnings
     private let messages: ServerMessages?
     /// The connection that is waited for.
     private var watched: (ends: VhostUserBackend.Ends, tokens: [EventLoop.Token])?
@@ -33,8 +33,8 @@ final class FileSystemUnit: DeviceUnit {
         loop: EventLoop, events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         self.loop = loop
-        warnings = DeviceWarnings(about: fileSystem.id, events: events)
-        messageWarnings = warnings
+        warnings = DeviceWarnings(about: fileSystem.id, loop: loop, events: events)
+        messageWarnings = DeviceWarnings(about: fileSystem.id, loop: loop, events: events)
         let queueCount = fileSystem.queueCount + 1
         messages = fileSystem.messages.flatMap { try? ServerMessages(FileDescriptor(rawValue: $0)) }
         do throws(VhostUserError) {

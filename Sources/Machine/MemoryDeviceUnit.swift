@@ -15,7 +15,7 @@ final class MemoryDeviceUnit {
     private let loop: EventLoop
     private let events: @Sendable (MachineEvent) -> Void
     private var announcedSize: UInt64 = 0
-    private var warnings: DeviceWarnings
+    private let warnings: DeviceWarnings
     private var announcedRefusal: ElasticRegionError?
     private var announcedDiscardFailure: SystemCallError?
     /// When the region is to be maintained; nil when nothing is to be done. One timer is set for it, perhaps too early.
@@ -52,7 +52,7 @@ final class MemoryDeviceUnit {
         node = configuration.node
         self.loop = loop
         self.events = events
-        warnings = DeviceWarnings(about: configuration.id, events: events)
+        warnings = DeviceWarnings(about: configuration.id, loop: loop, events: events)
         let proximityDomain = !hasNodes ? nil : UInt16(clamping: configuration.node)
         let region = try MachineError.calling(MachineError.host) { () throws(SystemCallError) in
             try ElasticRegion(

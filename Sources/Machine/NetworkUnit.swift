@@ -12,7 +12,7 @@ final class NetworkUnit: DeviceUnit {
     private let ports: [TapPort]
     private let vhosts: [VhostPair]
     private let tapName: String
-    private var warnings: DeviceWarnings
+    private let warnings: DeviceWarnings
 
     /// What of a port is known here.
     private struct PortState {
@@ -33,7 +33,7 @@ final class NetworkUnit: DeviceUnit {
         loop: EventLoop, events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
         self.loop = loop
-        warnings = DeviceWarnings(about: device.id, events: events)
+        warnings = DeviceWarnings(about: device.id, loop: loop, events: events)
         tapName = if case .named(let name) = device.tap { "tap \(name)" } else { "its tap" }
         ports = try Self.open(device)
         states = ports.map { _ in PortState() }

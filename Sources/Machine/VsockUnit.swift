@@ -17,7 +17,7 @@ final class VsockUnit: DeviceUnit {
     /// Whether the path is to be removed with this object.
     private let ownsPath: Bool
     private let loop: EventLoop
-    private var warnings: DeviceWarnings
+    private let warnings: DeviceWarnings
 
     private var listenerToken: EventLoop.Token?
     /// Programs that are yet to say which port they want.
@@ -58,7 +58,7 @@ final class VsockUnit: DeviceUnit {
         self.loop = loop
         path = vsock.path
         ownsPath = vsock.descriptor == nil
-        warnings = DeviceWarnings(about: "vsock", events: events)
+        warnings = DeviceWarnings(about: "vsock", loop: loop, events: events)
         do throws(SystemCallError) {
             if let descriptor = vsock.descriptor {
                 listener = try OwnedFileDescriptor(duplicating: FileDescriptor(rawValue: descriptor))
