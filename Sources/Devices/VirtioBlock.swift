@@ -26,7 +26,10 @@ public struct VirtioBlock: VirtioDevice {
         features = configuration.features
         queueSizes = Array(repeating: configuration.queueSize, count: configuration.queueCount)
         space = configuration.bytes
-        queues = engines.map { VirtioBlockQueue(engine: $0, memory: memory, limit: Int(configuration.queueSize)) }
+        queues = engines.map {
+            VirtioBlockQueue(
+                engine: $0, memory: memory, limit: Int(configuration.queueSize), isCached: configuration.isCached)
+        }
     }
 
     public mutating func activate(features: UInt64) {
@@ -62,6 +65,7 @@ public struct VirtioBlock: VirtioDevice {
     /// Gives requests that are done back to the driver, and takes up what had to wait for them.
     public mutating func complete(queue index: Int, _ queue: SplitQueue) throws(VirtqueueError) {
         let wasFull = !queues[index].hasRoom
+        queues[index].hasLostWrites = queues.contains(where: \.hasLostWrites)
         if let found = try queues[index].complete(queue) { problem = found.problem }
         guard wasFull, queues[index].hasRoom else { return }
         try beginWaiting(index, queue)
@@ -191,6 +195,8 @@ public struct VirtioBlock: VirtioDevice {
         guard bytes > 0 else { return try queue.answer(job, .ok) }
         let operation: DiskOperation = isDiscard ? .discard : .zero(keepsRoom: !mayUnmap)
         let vectors = queues[index].nextVectors()
-        queues[index].submit(job, DiskRequest(operation, offset: offset, count: bytes, vectors: vectors))
+        queues[index].submit(
+            job, DiskRequest(operation, offset: offset, count: bytes, vectors: vectors),
+            isFlushed: !isDiscard && writesThrough && !configuration.ignoresFlushes)
     }
 }

@@ -9,6 +9,8 @@ public struct VirtioBlockConfiguration: Sendable {
     public let discards: Bool
     /// Whether a flush may leave what was written in the host's cache, where it is lost when the host goes down.
     public let ignoresFlushes: Bool
+    /// Whether what is written goes to the host's page cache first.
+    public let isCached: Bool
     /// What a driver gets as the disk's name, at most 20 bytes of it.
     public let serial: String
     public let queueCount: Int
@@ -16,13 +18,15 @@ public struct VirtioBlockConfiguration: Sendable {
 
     public init(
         size: UInt64, blockSize: UInt32 = 512, isReadOnly: Bool = false, discards: Bool = true,
-        ignoresFlushes: Bool = false, serial: String = "", queueCount: Int = 1, queueSize: UInt16 = 256
+        ignoresFlushes: Bool = false, isCached: Bool = true, serial: String = "", queueCount: Int = 1,
+        queueSize: UInt16 = 256
     ) {
         self.size = size
         self.blockSize = blockSize
         self.isReadOnly = isReadOnly
         self.discards = discards
         self.ignoresFlushes = ignoresFlushes
+        self.isCached = isCached
         self.serial = serial
         self.queueCount = queueCount
         self.queueSize = queueSize

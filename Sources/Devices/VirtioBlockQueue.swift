@@ -32,6 +32,8 @@ struct VirtioBlockQueue {
         var done: UInt64 = 0
         /// How often the kernel could not begin it.
         var refusals = 0
+        /// Whether a flush follows it, before its driver is answered.
+        var isFlushed = false
     }
 
     let engine: any DiskEngine
@@ -39,10 +41,14 @@ struct VirtioBlockQueue {
     private var free: [Int] = []
     private let memory: GuestMemory
     private let limit: Int
+    private let isCached: Bool
     /// Bytes of the requests that are under way.
     private var byteCount: UInt64 = 0
     /// Bytes that are discarded or zeroed.
     private var rangeCount: UInt64 = 0
+    /// Whether a flush has failed, here or for another queue of the disk. The host's kernel says so once, and takes for
+    /// written from then on what it has lost: no flush may succeed any more.
+    var hasLostWrites = false
 
     /// Bytes behind which no more requests are begun: a disk is busy with that, and a reset waits for it.
     private static let byteLimit: UInt64 = 64 << 20
@@ -51,9 +57,12 @@ struct VirtioBlockQueue {
     /// How often the kernel may say in a row that it can't begin a request now.
     private static let patience = 100
 
-    /// - Parameter limit: requests at a time.
-    init(engine: any DiskEngine, memory: GuestMemory, limit: Int) {
+    /// - Parameters:
+    ///   - limit: requests at a time.
+    ///   - isCached: whether what is written goes to the host's page cache first.
+    init(engine: any DiskEngine, memory: GuestMemory, limit: Int, isCached: Bool) {
         self.engine = engine
+        self.isCached = isCached
         self.memory = memory
         self.limit = limit
     }
@@ -73,12 +82,14 @@ struct VirtioBlockQueue {
         return vectors
     }
 
-    mutating func submit(_ job: Job, _ request: DiskRequest) {
+    /// - Parameter isFlushed: whether it is to be on the disk when the driver is answered; a write may say so itself.
+    mutating func submit(_ job: Job, _ request: DiskRequest, isFlushed: Bool = false) {
         let index = free.removeLast()
         slots[index].job = job
         slots[index].request = request
         slots[index].done = 0
         slots[index].refusals = 0
+        slots[index].isFlushed = isFlushed
         byteCount += request.vectors.byteCount
         rangeCount += request.range
         engine.submit(request, tag: index)
@@ -151,6 +162,11 @@ struct VirtioBlockQueue {
         slots[tag].refusals = 0
         switch operation {
         case .read, .write: break
+        case .zero where slots[tag].isFlushed:
+            rangeCount -= slots[tag].request.range
+            slots[tag].request.operation = .flush
+            return nil
+        case .flush where hasLostWrites: return End(status: .ioError, problem: .lostWrites)
         case .flush, .discard, .zero: return .well
         }
         let count = min(UInt64(result), slots[tag].request.vectors.byteCount)
@@ -171,8 +187,10 @@ struct VirtioBlockQueue {
             return End(status: .ioError, problem: .host(operation.access, errno))
         // Linux then does without, or writes zeroes itself.
         case (.notSupported, .discard), (.notSupported, .zero): return End(status: .unsupported)
-        default: return End(status: .ioError, problem: .host(operation.access, errno))
+        case (_, .flush): hasLostWrites = isCached
+        default: break
         }
+        return End(status: .ioError, problem: .host(operation.access, errno))
     }
 }
 

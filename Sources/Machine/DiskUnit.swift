@@ -99,8 +99,8 @@ final class DiskUnit: DeviceUnit {
             let state = try DiskFile(file, direct: disk.isDirect)
             return VirtioBlockConfiguration(
                 size: state.size, blockSize: state.blockSize, isReadOnly: disk.isReadOnly, discards: disk.discards,
-                ignoresFlushes: disk.cache == .unsafe, serial: disk.serial, queueCount: disk.queueCount,
-                queueSize: disk.queueSize)
+                ignoresFlushes: disk.cache == .unsafe, isCached: !disk.isDirect, serial: disk.serial,
+                queueCount: disk.queueCount, queueSize: disk.queueSize)
         } catch {
             if case .host(let error) = error { throw error }
             // What was no disk was refused when it was opened.

@@ -238,6 +238,58 @@ struct BlockRequestTests {
         }
     }
 
+    /// Zeroes are written as well, and are on the disk when the driver is answered (5.2.6.2).
+    @Test(arguments: [0, Int(-Errno.ioError.rawValue)]) func withoutFlushesZeroesAreDurable(_ result: Int) throws {
+        let engine = try FakeDiskEngine()
+        let configuration = VirtioBlockConfiguration(size: 1 << 20, queueSize: 16)
+        let zeroes = VirtioBlockConfiguration.Feature.writeZeroes
+        let driver = try BlockDriver(configuration, { _ in engine }, features: VirtioFeature.version1 | zeroes)
+        try driver.memory.store(8 as UInt64, at: GuestAddress(BlockDriver.data))
+        try driver.memory.store(8 as UInt64, at: GuestAddress(BlockDriver.data + 8))
+        try driver.send(13, [.readable(BlockDriver.data, 16)])
+        engine.finish(0, 0)
+        driver.complete()
+        #expect(try driver.status() == 0xEE)
+        guard case .flush? = engine.underWay[0]?.operation else {
+            Issue.record("no flush")
+            return
+        }
+        engine.finish(0, result)
+        driver.complete()
+        #expect(try driver.status() == (result == 0 ? 0 : 1))
+        // With flushes, the driver asks for them.
+        try self.driver.memory.store(8 as UInt64, at: GuestAddress(BlockDriver.data))
+        try self.driver.memory.store(8 as UInt64, at: GuestAddress(BlockDriver.data + 8))
+        try self.driver.send(13, [.readable(BlockDriver.data, 16)])
+        self.engine.finish(0, 0)
+        self.driver.complete()
+        #expect(try self.driver.status() == 0)
+    }
+
+    /// Linux tells of pages that it could not write by one failing fdatasync(2), and of them no more.
+    @Test(arguments: [true, false]) func afterAFailedFlushNoneSucceeds(isCached: Bool) throws {
+        let engine = try FakeDiskEngine()
+        let configuration = VirtioBlockConfiguration(size: 1 << 20, isCached: isCached, queueSize: 16)
+        let driver = try BlockDriver(configuration) { _ in engine }
+        for number in 0..<2 as Range<UInt64> { try driver.send(4, number: number) }
+        engine.finish(0, Int(-Errno.ioError.rawValue))
+        engine.finish(1, 0)
+        driver.complete()
+        #expect(try driver.status(0) == 1)
+        #expect(try driver.status(1) == (isCached ? 1 : 0), "it was under way beside the other")
+        driver.fixture.transport.withDevice { $0.reset() }
+        try driver.send(4, number: 2)
+        engine.finish(engine.begun.last ?? 0, 0)
+        driver.complete()
+        #expect(try driver.status(2) == (isCached ? 1 : 0), "a driver that begins anew gets nothing back")
+        #expect(driver.fixture.transport.withDevice { $0.problem } == (isCached ? .lostWrites : nil))
+        // All else works.
+        try driver.send(0, data(3), number: 3)
+        engine.finish(engine.begun.last ?? 0, 512)
+        driver.complete()
+        #expect(try driver.status(3) == 0)
+    }
+
     @Test func unsafeDisksIgnoreFlushes() throws {
         let engine = try FakeDiskEngine()
         let configuration = VirtioBlockConfiguration(size: 1 << 20, ignoresFlushes: true, queueSize: 16)
