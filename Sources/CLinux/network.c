@@ -15,6 +15,7 @@
 
 _Static_assert(CL_INTERFACE_NAME == IFNAMSIZ, "IFNAMSIZ");
 _Static_assert(CL_IFF_TAP == IFF_TAP && CL_IFF_MULTI_QUEUE == IFF_MULTI_QUEUE, "flags of taps");
+_Static_assert(CL_IFF_DETACH_QUEUE == IFF_DETACH_QUEUE, "IFF_DETACH_QUEUE");
 _Static_assert(CL_IFF_NO_PI == IFF_NO_PI && CL_IFF_VNET_HDR == IFF_VNET_HDR, "flags of taps");
 _Static_assert(CL_TUN_F_CSUM == TUN_F_CSUM && CL_TUN_F_TSO4 == TUN_F_TSO4, "offloads");
 _Static_assert(CL_TUN_F_TSO6 == TUN_F_TSO6 && CL_TUN_F_TSO_ECN == TUN_F_TSO_ECN, "offloads");

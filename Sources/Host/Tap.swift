@@ -33,12 +33,11 @@ public enum Tap {
         do throws(TapError) {
             for index in 0..<queueCount {
                 let queue = try openQueue(name, several: queueCount > 1, isFirst: index == 0)
-                queues.append(queue.descriptor)
                 try prepare(queue.descriptor)
-                _ = queue.release()
+                queues.append(queue.release())
             }
         } catch {
-            queues.dropLast().forEach { try? $0.close() }
+            queues.forEach { try? $0.close() }
             throw error
         }
         return queues
@@ -114,6 +113,13 @@ public enum Tap {
     public static func enable(_ queue: FileDescriptor, _ isEnabled: Bool) throws(SystemCallError) {
         let result = cl_enable_tap_queue(queue.rawValue, isEnabled)
         if result < 0 { throw SystemCallError("TUNSETQUEUE", Errno(rawValue: -result)) }
+    }
+
+    /// Whether the host gives frames to this queue; it remembers that for as long as somebody has the queue open.
+    public static func isEnabled(_ queue: FileDescriptor) -> Bool {
+        var flags: UInt32 = 0
+        var name = [CChar](repeating: 0, count: Int(CL_INTERFACE_NAME))
+        return unsafe cl_tap_flags(queue.rawValue, &flags, &name) != 0 || flags & UInt32(CL_IFF_DETACH_QUEUE) == 0
     }
 
     /// Whether an interface is up; nil where it is not there.

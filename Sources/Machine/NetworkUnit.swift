@@ -20,11 +20,20 @@ final class NetworkUnit: DeviceUnit {
         var token: EventLoop.Token?
         var wishes: VirtioNet.Wishes = []
         /// Whether the host gives frames to it, of several.
-        var isEnabled = true
+        var isEnabled: Bool
         var announced: Errno?
+        /// Whether the host refused something, and is asked again.
+        var isRetried = false
+
+        init(isEnabled: Bool) {
+            self.isEnabled = isEnabled
+        }
     }
 
     private var states: [PortState]
+
+    /// Milliseconds until a host that refused something is asked again.
+    private static let retryDelay: UInt64 = 200
 
     var place: any VirtioPlace { unit }
 
@@ -36,7 +45,8 @@ final class NetworkUnit: DeviceUnit {
         warnings = DeviceWarnings(about: device.id, loop: loop, events: events)
         tapName = if case .named(let name) = device.tap { "tap \(name)" } else { "its tap" }
         ports = try Self.open(device)
-        states = ports.map { _ in PortState() }
+        // A queue that somebody else had before may still be switched off.
+        states = ports.map { PortState(isEnabled: Tap.isEnabled($0.descriptor)) }
         do throws(SystemCallError) {
             let place = try VirtioPlaces(pairs: device.queueCount)
             vhosts = try Self.openVhosts(device, ports, place, memory)
@@ -146,15 +156,30 @@ final class NetworkUnit: DeviceUnit {
             try wait(for: pair, wishes)
         } catch {
             warnings.warn("\(tapName): \(error)")
+            if !wishes.isEmpty { retry(pair) }
+        }
+    }
+
+    /// Asks the host again after a while: what it lacks now it may have then.
+    private func retry(_ pair: Int) {
+        guard !states[pair].isRetried else { return }
+        states[pair].isRetried = true
+        loop.schedule(afterMilliseconds: Self.retryDelay) { [unowned self] in
+            states[pair].isRetried = false
+            settle(pair)
         }
     }
 
     private func enable(_ pair: Int, _ isEnabled: Bool) throws(SystemCallError) {
         guard isEnabled != states[pair].isEnabled else { return }
-        // Nothing is heard from a queue that is not in use, but that it is in error.
-        if !isEnabled { forget(pair) }
-        states[pair].isEnabled = isEnabled
+        // Nothing is heard from a queue that is not in use, but that it is in error. One whose tap is gone can't be switched
+        // off, and has no frames either.
+        if !isEnabled {
+            forget(pair)
+            states[pair].isEnabled = false
+        }
         try Tap.enable(ports[pair].descriptor, isEnabled)
+        states[pair].isEnabled = isEnabled
         guard isEnabled, vhosts.isEmpty else { return }
         // What the driver has put there meanwhile.
         for index in 2 * pair...2 * pair + 1 { unit.queues.notify(queue: index) }
@@ -162,7 +187,6 @@ final class NetworkUnit: DeviceUnit {
 
     private func wait(for pair: Int, _ wishes: VirtioNet.Wishes) throws(SystemCallError) {
         guard wishes != states[pair].wishes else { return }
-        states[pair].wishes = wishes
         guard !wishes.isEmpty else { return forget(pair) }
         var interest: EventLoop.Readiness = []
         if wishes.contains(.frames) { interest.insert(.readable) }
@@ -172,6 +196,7 @@ final class NetworkUnit: DeviceUnit {
         } else {
             states[pair].token = try loop.add(ports[pair].descriptor, interest) { [unowned self] in serve(pair, $0) }
         }
+        states[pair].wishes = wishes
         // The kernel takes the events of the queues that it serves.
         guard !vhosts.isEmpty else { return }
         for index in 2 * pair...2 * pair + 1 { try unit.listen(toQueue: index, false, on: loop) }

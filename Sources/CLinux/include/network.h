@@ -21,6 +21,7 @@ enum { CL_INTERFACE_NAME = 16 };
 enum {
     CL_IFF_TAP = 0x0002,
     CL_IFF_MULTI_QUEUE = 0x0100,
+    CL_IFF_DETACH_QUEUE = 0x0400,
     CL_IFF_NO_PI = 0x1000,
     CL_IFF_VNET_HDR = 0x4000,
 };
