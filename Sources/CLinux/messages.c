@@ -3,13 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -55,8 +60,9 @@ struct step {
     int error;
 };
 
-static const char *const calls[] = {"setsid", "unshare", "uid_map", "mount", "mount_setattr", "dup2", "exec"};
-enum { setsid_step, unshare_step, map_step, mount_step, setattr_step, dup_step, exec_step };
+static const char *const calls[] = {
+    "setsid", "unshare", "uid_map", "seccomp", "mount", "mount_setattr", "dup2", "exec"};
+enum { setsid_step, unshare_step, map_step, filter_step, mount_step, setattr_step, dup_step, exec_step };
 
 _Noreturn static void give_up(int report, int index) {
     struct step step = {.index = index, .error = errno};
@@ -74,6 +80,21 @@ static bool write_file(const char *path, const char *text) {
     return is_written;
 }
 
+/// Has setgroups(2) do nothing, and succeed. Root of a name space that its user made may not call it, and virtiofsd ends
+/// where it can't give up its groups; they are the user's own, and give it nothing that the user has not.
+static bool keep_groups(void) {
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_setgroups, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = sizeof steps / sizeof steps[0], .filter = steps};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
 /// The process's user becomes root of a name space of its own.
 static void become_root(int report, const char *users, const char *groups) {
     if (unshare(CLONE_NEWUSER) != 0)
@@ -81,6 +102,8 @@ static void become_root(int report, const char *users, const char *groups) {
     if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", users) ||
         !write_file("/proc/self/gid_map", groups))
         give_up(report, map_step);
+    if (!keep_groups())
+        give_up(report, filter_step);
 }
 
 /// struct mount_attr of linux/mount.h, which older headers lack.

@@ -106,11 +106,11 @@ public enum ProcessImage {
     ///
     /// - Returns: what it wrote to standard output, and its exit status, or 128 and the signal's number that ended it.
     public static func output(
-        of program: FilePath, arguments: [String]
+        of program: FilePath, arguments: [String], showsErrors: Bool = true
     ) throws(SystemCallError) -> (text: String, status: Int) {
         // dup2 in the child leaves its copy open; these must not go along.
         let pipe = try Pipe()
-        let child = try start(program, arguments, output: pipe.writeEnd.descriptor)
+        let child = try start(program, arguments, output: pipe.writeEnd.descriptor, showsErrors: showsErrors)
         let reader = pipe.takeReadEnd()
         var text: [UInt8] = []
         reading: while true {
@@ -124,13 +124,14 @@ public enum ProcessImage {
     }
 
     private static func start(
-        _ program: FilePath, _ arguments: [String], output: FileDescriptor
+        _ program: FilePath, _ arguments: [String], output: FileDescriptor, showsErrors: Bool
     ) throws(SystemCallError) -> pid_t {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { _ = unsafe posix_spawn_file_actions_destroy(&actions) }
         unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         unsafe posix_spawn_file_actions_adddup2(&actions, output.rawValue, 1)
+        if !showsErrors { unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0) }
         return try unsafe spawn(program, arguments, &actions, nil)
     }
 

@@ -21,8 +21,8 @@ struct VirtiofsdProgram {
                 "--share: virtiofsd is not here: 'apt install qemu-system-common' (Debian 12), or 'virtiofsd' (later)")
         }
         path = FilePath(found)
-        // The other one says so of an option that it does not know.
-        let help = try? ProcessImage.output(of: path, arguments: ["--help"])
+        // The other one may not get as far as its help, and complain.
+        let help = try? ProcessImage.output(of: path, arguments: ["--help"], showsErrors: false)
         isRust = help?.text.contains("--shared-dir") ?? false
     }
 

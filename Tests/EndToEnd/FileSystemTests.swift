@@ -72,6 +72,32 @@ import Testing
         try requireNoServer(of: directory.path)
     }
 
+    /// Who is not root shares what is their own; virtiofsd gives up no group then.
+    @Test func usersShareToo() throws {
+        let directory = try TemporaryDirectory()
+        _ = try directory.write("a", Data("hello\n".utf8))
+        chmod(directory.path, 0o777)
+        var status = stat()
+        stat("/dev/kvm", &status)
+        chmod("/dev/kvm", 0o666)
+        defer { chmod("/dev/kvm", status.st_mode & 0o777) }
+        let share = "tag=mine,path=\(directory.path)"
+        let process = try SwiftletProcess(
+            ["run", "--memory", "192M", "--share", share] + GuestKernel.debian12().arguments,
+            prefix: ["setpriv", "--reuid=65534", "--regid=65534", "--groups=65534,27"])
+        try reportingOutput(of: process) {
+            try process.waitFor("guest# ", within: Guest.bootTime)
+            try process.send("mkdir /mnt; mount -t virtiofs mine /mnt && cp /mnt/a /mnt/b && echo DO''NE\n")
+            try process.waitFor("DONE")
+            try process.send("poweroff\n")
+            #expect(try process.waitUntilEnded(within: .seconds(60)) == .exited(0))
+        }
+        #expect(try String(contentsOfFile: directory.file("b"), encoding: .utf8) == "hello\n")
+        stat(directory.file("b"), &status)
+        #expect(status.st_uid == 65534)
+        try requireNoServer(of: directory.path)
+    }
+
     /// A directory is filled by one guest, and the next has it as its root.
     @Test(arguments: GuestKernel.each) func aDirectoryIsARoot(_ kernel: GuestKernel) throws {
         let root = try TemporaryDirectory()

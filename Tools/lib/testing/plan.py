@@ -88,7 +88,8 @@ def all_parts():
         f"{vsock}/slowProgramsHoldNobodyUp", f"{vsock}/noDescriptorsToSpare", seconds=70, **newer)
     guests(
         "file-systems", "directories of the host", f"{files}/aKilledServerIsReplacedAfterAReset",
-        f"{files}/aDirectoryIsARoot", f"{files}/readOnlyIsReadOnly", f"{files}/whatCannotBeIsTold", seconds=120, **newer)
+        f"{files}/aDirectoryIsARoot", f"{files}/readOnlyIsReadOnly", f"{files}/whatCannotBeIsTold",
+        f"{files}/usersShareToo", seconds=140, **newer)
     guests("virtio-console", "the virtio console", "EndToEnd.VirtioConsoleTests", seconds=70, **newer)
     guests("sound-memory", "memory keeps what it holds", "EndToEnd.SoundMemoryTests", seconds=60)
     guests(
