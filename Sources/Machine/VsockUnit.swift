@@ -40,8 +40,6 @@ final class VsockUnit: DeviceUnit {
 
     /// Programs at a time that are yet to say what they want; more wait to be accepted.
     private static let newcomerLimit = 1024
-    /// Programs that are let in before others have their turn.
-    private static let acceptedAtOnce = 16
     /// Milliseconds until a host without descriptors to spare is tried again.
     private static let acceptDelay: UInt64 = 100
     /// Milliseconds until a program with too many connections waiting is tried again, and for how long: Linux guests
@@ -171,25 +169,46 @@ final class VsockUnit: DeviceUnit {
         listenerToken = nil
     }
 
+    /// Lets a program in. Where more wait, the loop says so.
     private func accept() {
-        for _ in 0..<Self.acceptedAtOnce {
-            guard newcomers.count < Self.newcomerLimit else { return stopListening() }
-            do throws(SystemCallError) {
-                let number = nextNewcomer
-                let socket = VsockSocket(try listener.descriptor.acceptConnection())
-                let peer = VsockPeer(socket, .newcomer(number))
-                try watch(peer)
-                newcomers[number] = peer
-                nextNewcomer += 1
-                requestDeadlines.append(number)
-                setTimer()
-            } catch {
-                if error.errno == .wouldBlock { return }
-                warnings.warn("a program can't be let in for now: \(error)")
-                stopListening()
-                loop.schedule(afterMilliseconds: Self.acceptDelay) { [unowned self] in try? listen() }
-                return
+        guard newcomers.count < Self.newcomerLimit else { return stopListening() }
+        do throws(SystemCallError) {
+            let number = nextNewcomer
+            let socket = VsockSocket(try listener.descriptor.acceptConnection())
+            let peer = VsockPeer(socket, .newcomer(number))
+            newcomers[number] = peer
+            nextNewcomer += 1
+            // Most have said what they want by now, and need no turn of the loop for that.
+            hear(peer, number)
+            try watchNewcomer(peer)
+            guard case .newcomer = peer.role else { return }
+            requestDeadlines.append(number)
+            setTimer()
+        } catch {
+            if error.errno == .wouldBlock { return }
+            warnings.warn("a program can't be let in for now: \(error)")
+            stopListening()
+            loop.schedule(afterMilliseconds: Self.acceptDelay) { [unowned self] in try? listen() }
+        }
+    }
+
+    /// Watches a program that was let in, unless it has been sent away already.
+    private func watchNewcomer(_ peer: VsockPeer) throws(SystemCallError) {
+        switch peer.role {
+        case .newcomer(let number) where newcomers[number] == nil: return
+        case .connection(let id) where peers[id] == nil: return
+        case .newcomer, .connection: break
+        }
+        do throws(SystemCallError) {
+            try watch(peer)
+        } catch {
+            switch peer.role {
+            case .newcomer(let number): dismiss(number)
+            case .connection(let id):
+                unit.transport.withDevice { $0.streamIsReady(id, isHungUp: true) }
+                settle()
             }
+            throw error
         }
     }
 

@@ -149,9 +149,11 @@ struct VsockRuleTests {
         ("CONNECT 0\n", .port(0, length: 10)),
         ("CONNECT 500", .incomplete), ("CONN", .incomplete), ("", .incomplete), ("CONNECT ", .incomplete),
         ("CONNECT 4294967296\n", .invalid), ("CONNECT \n", .invalid), ("CONNECT -1\n", .invalid),
-        ("CONNECT 1\r\n", .invalid), ("connect 1\n", .invalid), ("GET / HTTP/1.1\r\n", .invalid), ("\n", .invalid),
-        ("CONNECT 00000000000000000001\n", .invalid), ("CONNECT  1\n", .invalid), ("CONNECT 1 2\n", .invalid),
-        ("CONNECT ٣\n", .invalid),
+        ("CONNECT 1\r\n", .port(1, length: 11)), ("connect 1\n", .port(1, length: 10)),
+        ("Connect \t 01 \n", .port(1, length: 14)), ("GET / HTTP/1.1\r\n", .invalid), ("\n", .invalid),
+        ("CONNECT 0000000000000000000000001\n", .invalid), ("CONNECT 1 2\n", .invalid), ("CONNECT1\n", .invalid),
+        ("CONNECT ٣\n", .invalid), ("CONNECTS 1\n", .invalid), (" CONNECT 1\n", .invalid), ("CON 1\n", .invalid),
+        (String(repeating: "CONNECT ", count: 4), .invalid),
     ])
     func firstLines(line: String, expected: VsockRequest) {
         #expect(VsockRequest(Array(line.utf8)) == expected)
