@@ -125,6 +125,7 @@ final class APIConnection: ChannelInboundHandler {
             body += bytes.readableBytesView
         case .end:
             guard let head else { return }
+            guard descriptors.isEmpty || waitingParts.isEmpty else { return fail(.descriptorsOfSeveral, context) }
             requestGuard.finish()
             answer(head, context)
         }

@@ -8,6 +8,8 @@ enum APIFailure {
     case headersTooLarge
     case malformed
     case tooManyDescriptors
+    /// They came with more than one request.
+    case descriptorsOfSeveral
 
     var response: APIResponse {
         switch self {
@@ -20,6 +22,9 @@ enum APIFailure {
                 APIError(
                     .badRequest,
                     "at most \(PassingStream.maximumDescriptorCount) descriptors can come along with a request"))
+        case .descriptorsOfSeveral:
+            APIResponse(
+                APIError(.badRequest, "descriptors came with several requests: wait for an answer before the next one"))
         case .malformed: APIResponse(APIError(.badRequest, "this is no HTTP/1.1 request"))
         }
     }
