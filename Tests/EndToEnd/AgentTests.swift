@@ -13,21 +13,6 @@ import Testing
         swiftlet = CommandLine(directory: try TemporaryDirectory())
     }
 
-    /// A connection to the agent, as `swiftlet exec` has it.
-    private func connect() throws -> AgentChannel {
-        let path = FilePath(swiftlet.directory.path).appending("swiftlet/web/vsock")
-        let socket = try UnixSocket.connect(to: path)
-        try socket.descriptor.write(all: Array("CONNECT \(AgentProtocol.port)\n".utf8)[...])
-        var line: [UInt8] = []
-        while line.last != UInt8(ascii: "\n") {
-            guard case .bytes(let bytes) = try ByteStream.read(socket.descriptor, limit: 1) else {
-                throw TestFailure("the vsock answers \(line)")
-            }
-            line += bytes
-        }
-        return AgentChannel(socket)
-    }
-
     /// What a shell here makes of a line that speaks of `swiftlet`.
     private func shell(_ line: String) throws -> (output: String, status: Int32) {
         let process = try SwiftletProcess(
@@ -54,7 +39,7 @@ import Testing
             try terminal()
             try process.send("pidof swiftlet-agent >/dev/null && echo AGENT''-LIVES\n")
             try process.waitFor("AGENT-LIVES")
-            #expect(try connect().ask(.shutdown(.powerOff)) == .done)
+            #expect(try swiftlet.connectToAgent().ask(.shutdown(.powerOff)) == .done)
             #expect(try process.waitUntilEnded(within: .seconds(120)) == .exited(0))
         }
     }
@@ -118,7 +103,7 @@ import Testing
             var onlined: UInt32 = 0
             while onlined < 2 {
                 let request = AgentRequest.online(OnlineRequest(.movable, staysSo: true))
-                guard case .onlineReport(let report) = try connect().ask(request) else {
+                guard case .onlineReport(let report) = try swiftlet.connectToAgent().ask(request) else {
                     throw TestFailure("no report")
                 }
                 #expect(report.refused == 0)
@@ -126,17 +111,31 @@ import Testing
                 try #require(ContinuousClock.now < deadline)
                 usleep(100_000)
             }
-            guard case .memoryReport(let report) = try connect().ask(.memory) else { throw TestFailure("no report") }
+            guard case .memoryReport(let report) = try swiftlet.connectToAgent().ask(.memory) else {
+                throw TestFailure("no report")
+            }
             #expect(report.blockSize == 128 << 20)
             #expect(report.blocks.contains { $0.state == "online" && $0.zones == "Movable" && $0.count == 2 })
             #expect(report.zones.contains { $0.name == "Movable" && $0.managed == 256 << 20 })
             #expect(report.nodes.count == 1)
             // What comes later goes by itself.
             try swiftlet("resize", "web", "vm0", "512M", "--wait")
+            let end = ContinuousClock.now + .seconds(60)
+            var online: UInt64 = 0
+            while online < 4 {
+                guard case .memoryReport(let report) = try swiftlet.connectToAgent().ask(.memory) else {
+                    throw TestFailure("no report")
+                }
+                online = report.blocks.filter { $0.state == "online" && $0.zones == "Movable" }.reduce(0) {
+                    $0 + UInt64($1.count)
+                }
+                try #require(online >= 4 || ContinuousClock.now < end, "\(online) are online")
+                usleep(100_000)
+            }
             let mount = MountRequest(source: "none", target: "/tmp/inner", type: "tmpfs", options: ["size=1M", "ro"])
-            #expect(try connect().ask(.mount(mount)) == .done)
+            #expect(try swiftlet.connectToAgent().ask(.mount(mount)) == .done)
             #expect(try swiftlet("exec", "web", "grep", "/tmp/inner", "/proc/mounts").output.contains("tmpfs ro,"))
-            #expect(try connect().ask(.unmount(target: "/tmp/inner")) == .done)
+            #expect(try swiftlet.connectToAgent().ask(.unmount(target: "/tmp/inner")) == .done)
             try swiftlet("kill", "web")
         }
     }

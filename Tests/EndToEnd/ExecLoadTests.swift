@@ -1,3 +1,5 @@
+import AgentChannel
+import AgentProtocol
 import Foundation
 import Testing
 
@@ -19,10 +21,12 @@ import Testing
         let agentMemory: Int
         /// In the guest, without the kernel's.
         let processes: Int
+        /// Of those that nobody has reaped.
+        let dead: Int
 
         func isAtMost(_ other: Holdings) -> Bool {
             descriptors <= other.descriptors && agentDescriptors <= other.agentDescriptors
-                && processes <= other.processes
+                && processes <= other.processes && dead <= other.dead
         }
     }
 
@@ -32,14 +36,15 @@ import Testing
             agent=$(pidof swiftlet-agent | tr ' ' '\\n' | sort -n | head -n 1)
             ls /proc/$agent/fd | wc -l; sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/$agent/status
             for p in /proc/[0-9]*; do [ -n "$(tr -d '\\0' <$p/cmdline 2>/dev/null)" ] && echo $p; done | wc -l
+            grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l
             """
         let output = try swiftlet("exec", "web", "sh", "-c", script).output
         let numbers = output.split(separator: "\n").compactMap { Int($0) }
-        try #require(numbers.count == 3, "\(numbers)")
+        try #require(numbers.count == 4, "\(numbers)")
         return Holdings(
             descriptors: try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count,
             memory: try HostMemory(pid: pid).proportionalBesideGuest, agentDescriptors: numbers[0],
-            agentMemory: numbers[1], processes: numbers[2])
+            agentMemory: numbers[1], processes: numbers[2], dead: numbers[3])
     }
 
     /// Commands that are under way together.
@@ -60,6 +65,54 @@ import Testing
     private func oneAfterTheOther() throws {
         for number in 0..<200 {
             #expect(try swiftlet("exec", "web", "echo", "\(number)").output == "\(number)\n")
+        }
+    }
+
+    /// A command whose connection is this process's own.
+    private func begin(_ request: ExecRequest, input: [ExecInput] = []) throws -> AgentChannel {
+        let channel = try swiftlet.connectToAgent()
+        try channel.send(AgentRequest.exec(request).frame)
+        for piece in input { try channel.send(piece.frame) }
+        return channel
+    }
+
+    /// What it writes; nil where it does not end well.
+    private func outcome(_ channel: AgentChannel) throws -> String? {
+        var output: [UInt8] = []
+        var isWell = false
+        while let frame = try channel.receive() {
+            switch try AgentMessage(frame) {
+            case .output(let bytes): output += bytes
+            case .exited(let status): isWell = status == .exited(0)
+            default: break
+            }
+        }
+        return isWell ? String(decoding: output, as: UTF8.self) : nil
+    }
+
+    /// As many as there are to be all told, a few at a time, and without a process here for each of them.
+    private func thousands() throws {
+        for round in 0..<980 {
+            let numbers = 10 * round..<10 * round + 10
+            let channels = try numbers.map { try begin(ExecRequest(["echo", "\($0)"])) }
+            for (number, channel) in zip(numbers, channels) {
+                #expect(try outcome(channel) == "\(number)\n")
+            }
+        }
+    }
+
+    /// Terminals whose windows change all the while.
+    private func terminals() throws {
+        for round in 0..<10 {
+            let sizes = (1...20).map { WindowSize(rows: UInt16(10 * round + $0), columns: UInt16(100 + $0)) }
+            let request = ExecRequest(
+                ["sh", "-c", "read line; stty size"], hasInput: true, terminal: WindowSize(rows: 24, columns: 80))
+            let channels = try (0..<10).map { _ in
+                try begin(request, input: sizes.map(ExecInput.windowSize) + [.input([10])])
+            }
+            for channel in channels {
+                #expect(try outcome(channel)?.contains("\(10 * round + 20) 120\r\n") == true)
+            }
         }
     }
 
@@ -98,6 +151,8 @@ import Testing
             try manyAtOnce()
             let before = try holdings(machine)
             try oneAfterTheOther()
+            try thousands()
+            try terminals()
             try manyAtOnce()
             try muchInputAndOutput()
             try killedClients()

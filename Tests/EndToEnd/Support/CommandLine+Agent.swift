@@ -1,7 +1,26 @@
+import AgentChannel
+import AgentProtocol
 import Glibc
+import Host
+import SystemPackage
 import Testing
 
 extension CommandLine {
+    /// A connection to the agent of the guest with the name `web`, as `swiftlet exec` has it.
+    func connectToAgent() throws -> AgentChannel {
+        let path = FilePath(directory.path).appending("swiftlet/web/vsock")
+        let socket = try UnixSocket.connect(to: path)
+        try socket.descriptor.write(all: Array("CONNECT \(AgentProtocol.port)\n".utf8)[...])
+        var line: [UInt8] = []
+        while line.last != UInt8(ascii: "\n") {
+            guard case .bytes(let bytes) = try ByteStream.read(socket.descriptor, limit: 1) else {
+                throw TestFailure("the vsock answers \(line)")
+            }
+            line += bytes
+        }
+        return AgentChannel(socket)
+    }
+
     /// A guest with the name `web`, from when its agent answers.
     func withAgent(
         _ kernel: GuestKernel, _ arguments: [String] = [], hasShell: Bool = true,

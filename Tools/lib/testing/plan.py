@@ -131,7 +131,7 @@ def all_parts():
         "EndToEnd.DiskTests/disksKeepWhatTheyAreGiven", "EndToEnd.RootDiskTests/whatIsWrittenIsThereAfterAReboot",
         "EndToEnd.VirtioConsoleTests", seconds=250, **older)
     guests(
-        "exec-load", "many commands in a guest, and nothing left of them", "EndToEnd.ExecLoadTests", seconds=300, **full)
+        "exec-load", "many commands in a guest, and nothing left of them", "EndToEnd.ExecLoadTests", seconds=700, **full)
     guests("full-vsock", "a thousand sockets", f"{vsock}/aThousandConnectionsEachWay", seconds=180, **full)
     guests("full-network", "checksums of what cards carry", f"{network}/nothingIsLost", seconds=250, **full)
     guests(
