@@ -81,10 +81,19 @@ import Testing
         stat("/dev/kvm", &status)
         chmod("/dev/kvm", 0o666)
         defer { chmod("/dev/kvm", status.st_mode & 0o777) }
-        let share = "tag=mine,path=\(directory.path)"
+        // Root's own directories, where all this may be, can't be entered by another user.
+        let (programs, kernel) = (try TemporaryDirectory(), GuestKernel.debian12(.bzImage))
+        chmod(programs.path, 0o755)
+        for file in [TestHost.swiftlet, TestHost.swiftlet + "-vmm", kernel.path, kernel.initialRAMDisk] {
+            try run(["cp", file, programs.path])
+        }
         let process = try SwiftletProcess(
-            ["run", "--memory", "192M", "--share", share] + GuestKernel.debian12().arguments,
-            prefix: ["setpriv", "--reuid=65534", "--regid=65534", "--groups=65534,27"])
+            [
+                "run", "--memory", "192M", "--share", "tag=mine,path=\(directory.path)",
+                "--kernel", programs.file("vmlinuz"), "--initrd", programs.file("initrd"),
+            ],
+            prefix: ["setpriv", "--reuid=65534", "--regid=65534", "--groups=65534,27"],
+            program: programs.file("swiftlet"))
         try reportingOutput(of: process) {
             try process.waitFor("guest# ", within: Guest.bootTime)
             try process.send("mkdir /mnt; mount -t virtiofs mine /mnt && cp /mnt/a /mnt/b && echo DO''NE\n")
