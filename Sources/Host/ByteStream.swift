@@ -17,12 +17,7 @@ public enum ByteStream {
     /// - Throws: `SystemCallError` for any failure but EAGAIN, EINTR, and those by which a peer ends (EIO of a
     ///   terminal, ECONNRESET).
     public static func read(_ descriptor: FileDescriptor, limit: Int = 4096) throws(SystemCallError) -> ReadResult {
-        var count = 0
-        // What is not read into stays untouched: most reads are far shorter than they may be.
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, filled in
-            count = unsafe cl_read(descriptor.rawValue, buffer.baseAddress, limit)
-            filled = max(count, 0)
-        }
+        let (bytes, count) = readOnce(descriptor, limit: limit)
         switch count {
         case 1...: return .bytes(bytes)
         case 0, -Int(EIO), -Int(ECONNRESET): return .end
@@ -36,17 +31,24 @@ public enum ByteStream {
     /// - Throws: `SystemCallError`, also for a disk that fails (EIO), which is no end.
     public static func readPiece(_ descriptor: FileDescriptor, limit: Int) throws(SystemCallError) -> [UInt8] {
         while true {
-            var count = 0
-            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, filled in
-                count = unsafe cl_read(descriptor.rawValue, buffer.baseAddress, limit)
-                filled = max(count, 0)
-            }
+            let (bytes, count) = readOnce(descriptor, limit: limit)
             switch count {
             case 0...: return bytes
             case -Int(EAGAIN), -Int(EINTR): _ = waitUntilReadable(descriptor, milliseconds: nil)
             default: throw SystemCallError("read", Errno(rawValue: CInt(-count)))
             }
         }
+    }
+
+    /// What one read brought, and what it returned: a count, or a negative error number.
+    private static func readOnce(_ descriptor: FileDescriptor, limit: Int) -> (bytes: [UInt8], count: Int) {
+        var count = 0
+        // What is not read into stays untouched: most reads are far shorter than they may be.
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, filled in
+            count = unsafe cl_read(descriptor.rawValue, buffer.baseAddress, limit)
+            filled = max(count, 0)
+        }
+        return (bytes, count)
     }
 
     /// Reads up to the end of a file, or of what a pipe's writers have to say, and waits for that.

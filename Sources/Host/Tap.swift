@@ -64,11 +64,7 @@ public enum Tap {
     ///
     /// - Throws: `noTap` for another descriptor, `noHeaders` for a tap that was made without them.
     public static func prepare(_ queue: FileDescriptor) throws(TapError) {
-        var flags: UInt32 = 0
-        var name = [CChar](repeating: 0, count: Int(CL_INTERFACE_NAME))
-        guard unsafe cl_tap_flags(queue.rawValue, &flags, &name) == 0, flags & UInt32(CL_IFF_TAP) != 0 else {
-            throw .noTap
-        }
+        guard let flags = flags(of: queue), flags & UInt32(CL_IFF_TAP) != 0 else { throw .noTap }
         guard flags & UInt32(CL_IFF_VNET_HDR) != 0, flags & UInt32(CL_IFF_NO_PI) != 0 else { throw .noHeaders }
         let result = cl_set_tap_header(queue.rawValue, CInt(headerLength))
         guard result == 0 else {
@@ -83,9 +79,7 @@ public enum Tap {
 
     /// Whether a descriptor is one of several queues that a tap may have.
     public static func maySwitchQueues(_ queue: FileDescriptor) -> Bool {
-        var flags: UInt32 = 0
-        var name = [CChar](repeating: 0, count: Int(CL_INTERFACE_NAME))
-        return unsafe cl_tap_flags(queue.rawValue, &flags, &name) == 0 && flags & UInt32(CL_IFF_MULTI_QUEUE) != 0
+        flags(of: queue).map { $0 & UInt32(CL_IFF_MULTI_QUEUE) != 0 } ?? false
     }
 
     /// Which of some offloads the host's kernel has; afterwards, none is in effect.
@@ -117,9 +111,14 @@ public enum Tap {
 
     /// Whether the host gives frames to this queue; it remembers that for as long as somebody has the queue open.
     public static func isEnabled(_ queue: FileDescriptor) -> Bool {
+        flags(of: queue).map { $0 & UInt32(CL_IFF_DETACH_QUEUE) == 0 } ?? true
+    }
+
+    /// What a queue is, and can be (`TUNGETIFF`); nil for what is none.
+    private static func flags(of queue: FileDescriptor) -> UInt32? {
         var flags: UInt32 = 0
         var name = [CChar](repeating: 0, count: Int(CL_INTERFACE_NAME))
-        return unsafe cl_tap_flags(queue.rawValue, &flags, &name) != 0 || flags & UInt32(CL_IFF_DETACH_QUEUE) == 0
+        return unsafe cl_tap_flags(queue.rawValue, &flags, &name) == 0 ? flags : nil
     }
 
     /// Whether an interface is up; nil where it is not there.

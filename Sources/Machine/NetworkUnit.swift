@@ -24,10 +24,6 @@ final class NetworkUnit: DeviceUnit {
         var announced: Errno?
         /// Whether the host refused something, and is asked again.
         var isRetried = false
-
-        init(isEnabled: Bool) {
-            self.isEnabled = isEnabled
-        }
     }
 
     private var states: [PortState]

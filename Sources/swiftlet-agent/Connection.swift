@@ -15,7 +15,6 @@ final class Connection {
     private var waitsForRoom = false
     private var wasCongested = false
     private var isClosing = false
-    private var hasSentAll = false
     private var isClosed = false
 
     /// Called with each frame.
@@ -129,8 +128,6 @@ final class Connection {
     }
 
     private func endSending() {
-        guard !hasSentAll else { return }
-        hasSentAll = true
         socket.descriptor.shutDown(receiving: false, sending: true)
     }
 

@@ -59,7 +59,7 @@ import Testing
         // A reader that goes when the command has ended, and its output is on its way.
         ("swiftlet exec web seq 20000 | (sleep 1; head -n 2)", "1\n2\n", 0),
         ("swiftlet exec web sh -c '(sleep 0.5; echo late) & echo early'", "early\nlate\n", 0),
-        // Of a name that is given again and again.
+        // Tens of thousands of variables, two of which are given again.
         (
             "seq 60000 | sed 's/^/A/; s/$/=/' >v; swiftlet exec --env-file v -e PATH=/bin -e A7=seven web sh -c 'echo $A7 $PATH'",
             "seven /bin\n", 0
