@@ -102,7 +102,8 @@ class Session:
         self.wait_for(rb"end-of-command\r?\n", seconds, start)
         text = self.output[start:].decode(errors="replace").replace("\r", "")
         lines = text.split("\n")
-        first = next((i for i, line in enumerate(lines) if "end-of''-command" in line), -1)
+        # What is typed before the shell reads is shown twice: by the terminal, and behind the prompt.
+        first = max((i for i, line in enumerate(lines) if "end-of''-command" in line), default=-1)
         last = lines.index("end-of-command") if "end-of-command" in lines else len(lines) - 1
         return "\n".join(lines[first + 1:last])
 
