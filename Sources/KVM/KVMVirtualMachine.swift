@@ -64,6 +64,16 @@ public final class KVMVirtualMachine: Sendable {
         try unsafe call("KVM_IRQFD", CL_KVM_IRQFD, &irqfd)
     }
 
+    /// Raises an interrupt line and lowers it (section 4.25). It can't fail for a line that the virtual machine has.
+    public func pulseInterrupt(gsi: UInt32) {
+        for level: UInt32 in [1, 0] {
+            var line = kvm_irq_level()
+            line.irq = gsi
+            line.level = level
+            try? unsafe call("KVM_IRQ_LINE", CL_KVM_IRQ_LINE, &line)
+        }
+    }
+
     /// Makes a 32-bit write of a value to an address signal the event instead of leaving the guest (section 4.59).
     public func assignNotification(
         _ event: EventDescriptor, address: UInt64, value: UInt32

@@ -74,11 +74,11 @@ final class NetworkUnit: DeviceUnit {
 
     /// The events of a device, which exist before it.
     private struct VirtioPlaces {
-        let interrupt: EventDescriptor
+        let interrupt: InterruptEvent
         let queues: QueueEvents
 
         init(pairs: Int) throws(SystemCallError) {
-            interrupt = try EventDescriptor()
+            interrupt = try InterruptEvent()
             queues = try QueueEvents(count: 2 * pairs + 1)
         }
     }
@@ -259,7 +259,7 @@ final class NetworkUnit: DeviceUnit {
             vhosts.append(
                 try VhostPair(
                     file, tap: port, memory: memory, kicks: [events[2 * pair], events[2 * pair + 1]],
-                    call: place.interrupt))
+                    call: place.interrupt.event))
         }
         return vhosts
     }

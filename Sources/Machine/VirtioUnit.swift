@@ -7,7 +7,7 @@ import Virtio
 /// It belongs to the event loop's thread.
 final class VirtioUnit<Device> {
     let window: MachineLayout.VirtioWindow
-    let interrupt: EventDescriptor
+    let interrupt: InterruptEvent
     let queues: QueueEvents
     let transport: VirtioMMIOTransport<Device>
     /// By queue, for whoever serves some of them elsewhere.
@@ -18,7 +18,7 @@ final class VirtioUnit<Device> {
         _ device: sending Device, window: MachineLayout.VirtioWindow, memory: GuestMemory
     ) throws(SystemCallError) where Device: VirtioDevice {
         let queues = try QueueEvents(count: device.queueSizes.count)
-        self.init(device, window: window, memory: memory, interrupt: try EventDescriptor(), queues: queues)
+        self.init(device, window: window, memory: memory, interrupt: try InterruptEvent(), queues: queues)
     }
 
     /// - Parameters:
@@ -26,14 +26,14 @@ final class VirtioUnit<Device> {
     ///   - interrupt: interrupts the guest.
     ///   - queues: one event for each queue of the device.
     init(
-        _ device: sending Device, window: MachineLayout.VirtioWindow, memory: GuestMemory, interrupt: EventDescriptor,
+        _ device: sending Device, window: MachineLayout.VirtioWindow, memory: GuestMemory, interrupt: InterruptEvent,
         queues: QueueEvents
     ) where Device: VirtioDevice {
         self.window = window
         self.interrupt = interrupt
         self.queues = queues
         transport = VirtioMMIOTransport(
-            device: device, memory: memory, interruptLine: InterruptEvent(event: interrupt), notifier: queues)
+            device: device, memory: memory, interruptLine: interrupt, notifier: queues)
     }
 
     /// Serves a device whose queues somebody else serves: only its driver is watched.
@@ -78,7 +78,7 @@ extension VirtioUnit: VirtioPlace where Device: VirtioDevice {
 /// Where a virtio device is, whatever its type.
 protocol VirtioPlace: AnyObject {
     var window: MachineLayout.VirtioWindow { get }
-    var interrupt: EventDescriptor { get }
+    var interrupt: InterruptEvent { get }
     var queues: QueueEvents { get }
     var registers: any PlatformBus.RegisterWindow { get }
     /// Offset in bytes of the register that the guest notifies queues by.

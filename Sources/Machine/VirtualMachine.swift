@@ -154,10 +154,10 @@ final class VirtualMachine {
     }
 
     private func connectEvents(of hardware: MachineHardware) throws(SystemCallError) {
-        try vm.assignInterrupt(hardware.serial.interrupt, gsi: Platform.serialInterrupt)
+        try hardware.serial.interrupt.connect(to: vm, gsi: Platform.serialInterrupt)
         try vm.assignInterrupt(hardware.powerButton, gsi: Platform.powerButtonInterrupt)
         for device in hardware.virtioDevices {
-            try vm.assignInterrupt(device.interrupt, gsi: device.window.interrupt)
+            try device.interrupt.connect(to: vm, gsi: device.window.interrupt)
             for (index, event) in device.queues.events.enumerated() {
                 try vm.assignNotification(
                     event, address: device.window.address + device.notifyOffset, value: UInt32(index))

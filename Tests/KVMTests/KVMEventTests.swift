@@ -78,6 +78,22 @@ import Testing
         #expect(try guest.run() == .port(0x10, size: 1, count: 1, isWrite: true))
     }
 
+    /// By a call, nobody else takes part.
+    @Test func aPulseInterrupts() throws {
+        let guest = try TinyGuest([], hasIRQChip: true)
+        try guest.enterLongMode(Self.waiter)
+        try Self.writeInterruptTable(into: guest)
+        #expect(try guest.run() == .port(0x11, size: 1, count: 1, isWrite: true))
+        for _ in 0..<2 {
+            guest.vm.pulseInterrupt(gsi: 5)
+            #expect(try guest.run() == .port(0x10, size: 1, count: 1, isWrite: true), "one of before the run")
+            let run = try TinyGuest.Run(guest.vcpu)
+            #expect(!run.ends(withinMilliseconds: 30), "there is one for each pulse")
+            guest.vm.pulseInterrupt(gsi: 5)
+            #expect(try run.exit() == .port(0x10, size: 1, count: 1, isWrite: true), "the handler runs")
+        }
+    }
+
     @Test func aMissingInterruptControllerIsAnError() throws {
         let guest = try TinyGuest([])
         let event = try EventDescriptor()

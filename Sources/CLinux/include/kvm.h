@@ -19,6 +19,7 @@ static const unsigned long CL_KVM_SET_USER_MEMORY_REGION = KVM_SET_USER_MEMORY_R
 static const unsigned long CL_KVM_SET_TSS_ADDR = KVM_SET_TSS_ADDR;
 static const unsigned long CL_KVM_SET_IDENTITY_MAP_ADDR = KVM_SET_IDENTITY_MAP_ADDR;
 static const unsigned long CL_KVM_CREATE_IRQCHIP = KVM_CREATE_IRQCHIP;
+static const unsigned long CL_KVM_IRQ_LINE = KVM_IRQ_LINE;
 static const unsigned long CL_KVM_IRQFD = KVM_IRQFD;
 static const unsigned long CL_KVM_IOEVENTFD = KVM_IOEVENTFD;
 static const unsigned long CL_KVM_KVMCLOCK_CTRL = KVM_KVMCLOCK_CTRL;
