@@ -68,8 +68,10 @@ final class VsockUnit: DeviceUnit {
             try unit.serve(
                 on: loop,
                 onQueue: { [unowned self] index in
-                    process(index)
-                    settle()
+                    unit.interrupt.pulsingOnce {
+                        process(index)
+                        settle()
+                    }
                 },
                 onDriver: { [unowned self] in settle() })
             try listen()

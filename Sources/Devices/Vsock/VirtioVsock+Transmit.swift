@@ -2,9 +2,9 @@ import Virtio
 
 /// Packets from the guest.
 extension VirtioVsock {
-    /// So many packets of a connection are taken together: more than a guest can send with what it is granted, if they are
-    /// as large as Linux makes them.
-    private static let packetsAtOnce = 16
+    /// So many packets of a connection are taken together: as many as hold what programs take at a time, if they are as
+    /// small as Linux makes them, each with a credit update.
+    private static let packetsAtOnce = 64
 
     mutating func drain(_ queue: SplitQueue) throws(VirtqueueError) {
         isTransmitHeld = false
@@ -108,15 +108,16 @@ extension VirtioVsock {
         }
     }
 
-    /// Takes the packets that go on with the same bytes, so that one system call sends all of them. Whatever else comes is
-    /// left for its own turn, and what is wrong with it, too.
+    /// Takes the packets that go on with the same bytes, so that one system call sends all of them, and the program is
+    /// awakened once. A guest whose program reads as fast as it gets something has a credit update between any two. Whatever
+    /// else comes is left for its own turn, and what is wrong with it, too.
     private mutating func takeMore(behind header: VsockHeader, _ queue: SplitQueue, _ link: VsockLink) {
         while packets.count < Self.packetsAtOnce, let chain = try? queue.anotherChain() {
-            guard let next = try? VsockHeader(of: chain, queue), next.continues(header) else {
+            guard let next = try? VsockHeader(of: chain, queue), let count = next.count(continuing: header) else {
                 return queue.putBack(from: chain)
             }
-            let packet = VsockPacket(chain: chain, count: next.length)
-            guard packet.isWhole, link.accept(packet.count) else { return queue.putBack(from: chain) }
+            let packet = VsockPacket(chain: chain, count: count)
+            guard packet.isWhole, link.accept(count) else { return queue.putBack(from: chain) }
             link.learn(from: next)
             packets.append(packet)
         }

@@ -60,11 +60,17 @@ extension VsockHeader {
         try queue.write(bytes.extracting(first: Int(Self.byteCount)), at: 0, of: chain)
     }
 
-    /// Whether this packet has the bytes that follow those of another one.
-    func continues(_ other: VsockHeader) -> Bool {
-        operation == VsockOperation.data.rawValue && other.operation == operation && type == other.type
-            && sourceCID == other.sourceCID && destinationCID == other.destinationCID
-            && sourcePort == other.sourcePort && destinationPort == other.destinationPort
+    /// How many bytes this packet has that follow those of another one, which has some; nil where it is for something else.
+    func count(continuing other: VsockHeader) -> UInt32? {
+        guard
+            type == other.type, sourceCID == other.sourceCID, destinationCID == other.destinationCID,
+            sourcePort == other.sourcePort, destinationPort == other.destinationPort
+        else { return nil }
+        return switch VsockOperation(rawValue: operation) {
+        case .data: length
+        case .creditUpdate: 0
+        default: nil
+        }
     }
 
     /// The packet that tells its sender that there is no such connection.

@@ -45,8 +45,8 @@ final class VsockLink {
     /// Whether it had fewer the last time, so that there probably are none now.
     private var isDrained = false
 
-    /// Linux gives buffers of 4 KiB, and programs rarely send more than 64 KiB at once.
-    private static let mostChains = 16
+    /// Linux gives buffers of 4 KiB, and a Unix socket holds some 200 KiB by default.
+    private static let mostChains = 64
 
     init(_ stream: any VsockStream, credit: VsockCredit) {
         self.stream = stream

@@ -89,7 +89,7 @@ struct VsockCreditTests {
             grants += try driver.receive().map(\.header.allocation)
         }
         sum = grants.reduce(0) { $0 + UInt64($1) }
-        #expect(grants.first == 256 << 10 && grants.last == 16 << 10 && grants == grants.sorted(by: >))
+        #expect(grants.first == 128 << 10 && grants.last == 16 << 10 && grants == grants.sorted(by: >))
         #expect(sum <= (128 + 128) << 20)
     }
 
