@@ -6,26 +6,31 @@ import Virtio
 /// The serial port between the vCPU threads, which use its registers, and the event loop, which moves its bytes.
 final class SerialPort: CharacterPort, Sendable {
     let event: EventDescriptor
+    private let interrupt: any InterruptLine
     private let device: Mutex<Serial16550>
-    private let isSignalDue: SignalFlag
+    private let demands = Demands()
 
-    /// Whether the event is to be signalled.
-    private final class SignalFlag: Sendable {
-        let value = Atomic(false)
+    /// What the device wants while it is in use.
+    private final class Demands: InterruptLine {
+        let signal = Atomic(false)
+        let interrupt = Atomic(false)
+
+        func pulse() { interrupt.store(true, ordering: .relaxed) }
     }
 
     init(interrupt: any InterruptLine) throws(SystemCallError) {
-        let event = try EventDescriptor()
-        let flag = SignalFlag()
-        let demand: @Sendable () -> Void = { flag.value.store(true, ordering: .relaxed) }
-        self.event = event
-        isSignalDue = flag
-        device = Mutex(Serial16550(interrupt: interrupt, onOutput: demand, onInputRoom: demand))
+        event = try EventDescriptor()
+        self.interrupt = interrupt
+        let demandSignal: @Sendable () -> Void = { [demands] in demands.signal.store(true, ordering: .relaxed) }
+        device = Mutex(Serial16550(interrupt: demands, onOutput: demandSignal, onInputRoom: demandSignal))
     }
 
-    /// Uses the device. The event is signalled behind that: whom it awakens wants the device, too.
+    /// Uses the device. Whoever is awakened for it wants the device, too: that is done behind.
     private func withDevice<Result>(_ body: (inout sending Serial16550) -> sending Result) -> sending Result {
-        defer { if isSignalDue.value.exchange(false, ordering: .relaxed) { event.signal() } }
+        defer {
+            if demands.signal.exchange(false, ordering: .relaxed) { event.signal() }
+            if demands.interrupt.exchange(false, ordering: .relaxed) { interrupt.pulse() }
+        }
         return device.withLock(body)
     }
 
