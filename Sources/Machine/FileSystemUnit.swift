@@ -47,11 +47,12 @@ final class FileSystemUnit: DeviceUnit {
             throw .configuration(ConfigurationError(fileSystem.option, error.description + reason))
         }
         do throws(SystemCallError) {
-            let (interrupt, queues) = (try InterruptEvent(), try QueueEvents(count: queueCount))
+            let (call, queues) = (try EventDescriptor(), try QueueEvents(count: queueCount))
             let device = VirtioFS(
                 backend, tag: fileSystem.tag, queueSize: fileSystem.queueSize, memory: memory, kicks: queues.events,
-                call: interrupt.event)
-            unit = VirtioUnit(device, window: window, memory: memory, interrupt: interrupt, queues: queues)
+                call: call)
+            unit = VirtioUnit(
+                device, window: window, memory: memory, interrupt: InterruptEvent(sharedBy: call), queues: queues)
             try unit.serveElsewhere(on: loop) { [unowned self] in look() }
         } catch {
             throw .host(error)

@@ -6,11 +6,13 @@ import Virtio
 
 /// An interrupt line of the guest.
 ///
-/// A device pulses it by a call to KVM, which is done with when it returns: what is written to an event (irqfd) is
-/// delivered by a thread of the kernel, as long as the line leads to an interrupt controller and is no message. The event
-/// is for others who interrupt the guest, such as vhost.
+/// Whoever has it for himself pulses it by calls to KVM, and it is done with when they return. Where others interrupt the
+/// guest by the same line, such as vhost or another device, all do so by events (irqfd): a thread of the kernel delivers
+/// these later, as the line leads to an interrupt controller and is no message. A pulse is two calls, and one by an event
+/// that comes between them would be lost.
 final class InterruptEvent: InterruptLine {
-    let event: EventDescriptor
+    /// Interrupts the guest where it is signalled.
+    let event: EventDescriptor?
     private let state = Mutex(State())
 
     private struct State {
@@ -21,14 +23,19 @@ final class InterruptEvent: InterruptLine {
         var isPending = false
     }
 
-    init() throws(SystemCallError) {
-        event = try EventDescriptor()
+    /// - Parameter event: for a line that has other users.
+    init(sharedBy event: EventDescriptor? = nil) {
+        self.event = event
     }
 
     /// Leads to a line of a virtual machine from now on, instead of one before it, as long as that lives.
     func connect(to vm: KVMVirtualMachine, gsi: UInt32) throws(SystemCallError) {
-        try vm.assignInterrupt(event, gsi: gsi)
-        connect { [weak vm] in vm?.pulseInterrupt(gsi: gsi) }
+        if let event {
+            try vm.assignInterrupt(event, gsi: gsi)
+            connect { event.signal() }
+        } else {
+            connect { [weak vm] in vm?.pulseInterrupt(gsi: gsi) }
+        }
     }
 
     func connect(_ line: @escaping @Sendable () -> Void) {

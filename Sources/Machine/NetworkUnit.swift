@@ -44,7 +44,8 @@ final class NetworkUnit: DeviceUnit {
         // A queue that somebody else had before may still be switched off.
         states = ports.map { PortState(isEnabled: Tap.isEnabled($0.descriptor)) }
         do throws(SystemCallError) {
-            let place = try VirtioPlaces(pairs: device.queueCount)
+            let place = try VirtioPlaces(
+                pairs: device.queueCount, isLineShared: device.usesVhost || window.isShared)
             vhosts = try Self.openVhosts(device, ports, place, memory)
             let offloads: Tap.Offloads =
                 device.offloads
@@ -55,7 +56,7 @@ final class NetworkUnit: DeviceUnit {
                 offloads: offloads)
             unit = VirtioUnit(
                 VirtioNet(configuration, ports: ports, kernels: vhosts, memory: memory), window: window,
-                memory: memory, interrupt: place.interrupt, queues: place.queues)
+                memory: memory, interrupt: InterruptEvent(sharedBy: place.call), queues: place.queues)
             try unit.serve(
                 on: loop, onQueue: { [unowned self] in process($0) }, onDriver: { [unowned self] in begin() })
             for (pair, vhost) in vhosts.enumerated() {
@@ -74,11 +75,12 @@ final class NetworkUnit: DeviceUnit {
 
     /// The events of a device, which exist before it.
     private struct VirtioPlaces {
-        let interrupt: InterruptEvent
+        /// Interrupts the guest, where others than the device do that.
+        let call: EventDescriptor?
         let queues: QueueEvents
 
-        init(pairs: Int) throws(SystemCallError) {
-            interrupt = try InterruptEvent()
+        init(pairs: Int, isLineShared: Bool) throws(SystemCallError) {
+            call = isLineShared ? try EventDescriptor() : nil
             queues = try QueueEvents(count: 2 * pairs + 1)
         }
     }
@@ -245,7 +247,7 @@ final class NetworkUnit: DeviceUnit {
     private static func openVhosts(
         _ device: NetworkDevice, _ ports: [TapPort], _ place: VirtioPlaces, _ memory: GuestMemory
     ) throws(SystemCallError) -> [VhostPair] {
-        guard device.usesVhost else { return [] }
+        guard device.usesVhost, let call = place.call else { return [] }
         var vhosts: [VhostPair] = []
         for (pair, port) in ports.enumerated() {
             let file: OwnedFileDescriptor
@@ -259,7 +261,7 @@ final class NetworkUnit: DeviceUnit {
             vhosts.append(
                 try VhostPair(
                     file, tap: port, memory: memory, kicks: [events[2 * pair], events[2 * pair + 1]],
-                    call: place.interrupt.event))
+                    call: call))
         }
         return vhosts
     }

@@ -3,13 +3,12 @@ import Host
 /// The serial port in its place in a machine. It belongs to the event loop's thread.
 final class SerialUnit {
     let port: SerialPort
-    let interrupt: InterruptEvent
+    let interrupt = InterruptEvent()
     private let pump: CharacterPump
 
     init(
         _ channel: CharacterChannel, loop: EventLoop, events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(SystemCallError) {
-        interrupt = try InterruptEvent()
         port = try SerialPort(interrupt: interrupt)
         pump = try CharacterPump(port, channel, option: "--serial", loop: loop, events: events)
     }

@@ -17,8 +17,10 @@ final class VirtioUnit<Device> {
     convenience init(
         _ device: sending Device, window: MachineLayout.VirtioWindow, memory: GuestMemory
     ) throws(SystemCallError) where Device: VirtioDevice {
-        let queues = try QueueEvents(count: device.queueSizes.count)
-        self.init(device, window: window, memory: memory, interrupt: try InterruptEvent(), queues: queues)
+        self.init(
+            device, window: window, memory: memory,
+            interrupt: InterruptEvent(sharedBy: window.isShared ? try EventDescriptor() : nil),
+            queues: try QueueEvents(count: device.queueSizes.count))
     }
 
     /// - Parameters:

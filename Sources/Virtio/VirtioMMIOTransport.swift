@@ -130,7 +130,7 @@ extension VirtioMMIOTransport where Device: VirtioDevice {
         }
     }
 
-    /// Interrupts the driver. Called with the lock held, so that nothing is raised after a reset.
+    /// Interrupts the driver. Called with the lock held, so that InterruptStatus is 0 after a reset.
     func interrupt(_ causes: InterruptCauses) {
         guard !causes.isEmpty else { return }
         interruptStatus.bitwiseOr(causes.rawValue, ordering: .acquiringAndReleasing)

@@ -11,8 +11,8 @@ struct InterruptEventTests {
         func takePulses() -> Int { pulses.exchange(0, ordering: .relaxed) }
     }
 
-    @Test func pulsesReachTheLineThatItLeadsTo() throws {
-        let (interrupt, first, second) = (try InterruptEvent(), Line(), Line())
+    @Test func pulsesReachTheLineThatItLeadsTo() {
+        let (interrupt, first, second) = (InterruptEvent(), Line(), Line())
         interrupt.pulse()
         interrupt.connect { first.pulses.add(1, ordering: .relaxed) }
         #expect(first.takePulses() == 0, "before there was a guest there was nobody to interrupt")
@@ -23,8 +23,8 @@ struct InterruptEventTests {
         #expect(first.takePulses() == 0 && second.takePulses() == 1)
     }
 
-    @Test func manyPulsesOfATurnAreOne() throws {
-        let (interrupt, line) = (try InterruptEvent(), Line())
+    @Test func manyPulsesOfATurnAreOne() {
+        let (interrupt, line) = (InterruptEvent(), Line())
         interrupt.connect { line.pulses.add(1, ordering: .relaxed) }
         interrupt.pulsingOnce {
             for _ in 0..<3 { interrupt.pulse() }
