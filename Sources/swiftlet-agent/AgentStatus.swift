@@ -4,6 +4,6 @@ enum AgentStatus {
     static let failure: Int32 = 1
     /// Wrong options (EX_USAGE of sysexits.h).
     static let usage: Int32 = 64
-    /// The kernel has no vsock, and starting once more does not change that (EX_UNAVAILABLE).
+    /// The kernel has no vsock, or not yet (EX_UNAVAILABLE).
     static let unavailable: Int32 = 69
 }

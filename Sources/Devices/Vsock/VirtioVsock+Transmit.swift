@@ -2,8 +2,8 @@ import Virtio
 
 /// Packets from the guest.
 extension VirtioVsock {
-    /// So many packets of a connection are taken together: as many as hold what programs take at a time, if they are as
-    /// small as Linux makes them, each with a credit update.
+    /// So many packets of a connection are taken together: as many as hold all that a guest may send, if they are as small
+    /// as those in which it got the bytes, each with a credit update.
     private static let packetsAtOnce = 64
 
     mutating func drain(_ queue: SplitQueue) throws(VirtqueueError) {

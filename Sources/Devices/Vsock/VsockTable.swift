@@ -12,9 +12,9 @@ struct VsockTable {
 
     /// As many as there are at a time. A connection takes a descriptor of the host's.
     static let limit = 8192
-    /// What each connection may have kept for it, in bytes: twice what programs take at a time. A guest that may send more
-    /// is ahead of the program, and its own program gets bytes in the packets that they come in: each of them awakens it
-    /// (half of the throughput, where all share a processor).
+    /// What each connection may have kept for it, in bytes: twice what programs take at a time. Where a guest's program
+    /// may send more, it does not wait for the host's, but for more to send: each packet of 4 KiB awakens it (half of the
+    /// throughput, where all share a processor).
     private static let largestGrant: UInt64 = 128 << 10
     private static let smallestGrant: UInt64 = 16 << 10
     /// Bytes for all connections together, beyond the smallest grants.
