@@ -52,7 +52,7 @@ final class FileSystemUnit: DeviceUnit {
                 backend, tag: fileSystem.tag, queueSize: fileSystem.queueSize, memory: memory, kicks: queues.events,
                 call: call)
             unit = VirtioUnit(
-                device, window: window, memory: memory, interrupt: InterruptEvent(sharedBy: call), queues: queues)
+                device, window: window, memory: memory, interrupt: InterruptEvent(by: call), queues: queues)
             try unit.serveElsewhere(on: loop) { [unowned self] in look() }
         } catch {
             throw .host(error)

@@ -23,8 +23,8 @@ final class InterruptEvent: InterruptLine {
         var isPending = false
     }
 
-    /// - Parameter event: for a line that has other users.
-    init(sharedBy event: EventDescriptor? = nil) {
+    /// - Parameter event: for a line that has other users, or whose pulses the kernel is to deliver meanwhile.
+    init(by event: EventDescriptor? = nil) {
         self.event = event
     }
 

@@ -70,7 +70,11 @@ final class MemoryDeviceUnit {
             Moment(device).observation(hasDriver: false))
         watch.setPaused(true, now: 0)
         do throws(SystemCallError) {
-            unit = try VirtioUnit(device, window: window, memory: guestMemory)
+            // By an event, a thread of the kernel interrupts the guest while the next request is served: a thousand of them
+            // come one behind the other, and nobody waits for a single one.
+            unit = VirtioUnit(
+                device, window: window, memory: guestMemory, interrupt: InterruptEvent(by: try EventDescriptor()),
+                queues: try QueueEvents(count: device.queueSizes.count))
             try unit.serve(
                 on: loop, onQueue: { [unowned self] in processQueue($0) },
                 onDriver: { [unowned self] in driverChanged() })

@@ -56,7 +56,7 @@ final class NetworkUnit: DeviceUnit {
                 offloads: offloads)
             unit = VirtioUnit(
                 VirtioNet(configuration, ports: ports, kernels: vhosts, memory: memory), window: window,
-                memory: memory, interrupt: InterruptEvent(sharedBy: place.call), queues: place.queues)
+                memory: memory, interrupt: InterruptEvent(by: place.call), queues: place.queues)
             try unit.serve(
                 on: loop, onQueue: { [unowned self] in process($0) }, onDriver: { [unowned self] in begin() })
             for (pair, vhost) in vhosts.enumerated() {

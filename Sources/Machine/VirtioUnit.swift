@@ -19,7 +19,7 @@ final class VirtioUnit<Device> {
     ) throws(SystemCallError) where Device: VirtioDevice {
         self.init(
             device, window: window, memory: memory,
-            interrupt: InterruptEvent(sharedBy: window.isShared ? try EventDescriptor() : nil),
+            interrupt: InterruptEvent(by: window.isShared ? try EventDescriptor() : nil),
             queues: try QueueEvents(count: device.queueSizes.count))
     }
 
