@@ -11,8 +11,7 @@ import Virtio
 /// these later, as the line leads to an interrupt controller and is no message. A pulse is two calls, and one by an event
 /// that comes between them would be lost.
 final class InterruptEvent: InterruptLine {
-    /// Interrupts the guest where it is signalled.
-    let event: EventDescriptor?
+    private let event: EventDescriptor?
     private let state = Mutex(State())
 
     private struct State {

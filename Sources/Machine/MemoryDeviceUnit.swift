@@ -72,9 +72,7 @@ final class MemoryDeviceUnit {
         do throws(SystemCallError) {
             // By an event, a thread of the kernel interrupts the guest while the next request is served: a thousand of them
             // come one behind the other, and nobody waits for a single one.
-            unit = VirtioUnit(
-                device, window: window, memory: guestMemory, interrupt: InterruptEvent(by: try EventDescriptor()),
-                queues: try QueueEvents(count: device.queueSizes.count))
+            unit = try VirtioUnit(device, window: window, memory: guestMemory, interruptsByEvent: true)
             try unit.serve(
                 on: loop, onQueue: { [unowned self] in processQueue($0) },
                 onDriver: { [unowned self] in driverChanged() })

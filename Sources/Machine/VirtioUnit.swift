@@ -13,13 +13,16 @@ final class VirtioUnit<Device> {
     /// By queue, for whoever serves some of them elsewhere.
     private var tokens: [EventLoop.Token] = []
 
-    /// - Parameter memory: where the guest's queues and buffers are.
+    /// - Parameters:
+    ///   - memory: where the guest's queues and buffers are.
+    ///   - interruptsByEvent: whether the kernel is to deliver interrupts while the device goes on.
     convenience init(
-        _ device: sending Device, window: MachineLayout.VirtioWindow, memory: GuestMemory
+        _ device: sending Device, window: MachineLayout.VirtioWindow, memory: GuestMemory,
+        interruptsByEvent: Bool = false
     ) throws(SystemCallError) where Device: VirtioDevice {
         self.init(
             device, window: window, memory: memory,
-            interrupt: InterruptEvent(by: window.isShared ? try EventDescriptor() : nil),
+            interrupt: InterruptEvent(by: interruptsByEvent || window.isShared ? try EventDescriptor() : nil),
             queues: try QueueEvents(count: device.queueSizes.count))
     }
 
