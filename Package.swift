@@ -161,6 +161,10 @@ let package = Package(
             name: "VirtioTestSupport", dependencies: ["Virtio", "GuestMemory"], path: "Tests/VirtioTestSupport",
             swiftSettings: [.treatAllWarnings(as: .error)]),
         .target(
+            name: "DiskTestSupport",
+            dependencies: ["Devices", "DiskIO", "Virtio", "VirtioTestSupport", "GuestMemory", "Host", system],
+            path: "Tests/DiskTestSupport", swiftSettings: [.treatAllWarnings(as: .error)]),
+        .target(
             name: "VhostUserTestSupport", dependencies: ["VhostUser", "CLinux", "Host", system],
             path: "Tests/VhostUserTestSupport", swiftSettings: [.treatAllWarnings(as: .error)]),
         tests("HostTests", ["Host", "CLinux", "TestSupport", system]),
@@ -173,8 +177,8 @@ let package = Package(
         tests(
             "DevicesTests",
             [
-                "Devices", "DiskIO", "VhostUser", "VhostUserTestSupport", "Virtio", "VirtioTestSupport", "GuestMemory",
-                "Host", "TestSupport", system,
+                "Devices", "DiskIO", "DiskTestSupport", "VhostUser", "VhostUserTestSupport", "Virtio",
+                "VirtioTestSupport", "GuestMemory", "Host", "TestSupport", system,
             ]),
         tests("KernelImageTests", ["KernelImage", "KernelLayout", "ELF", "Decompression", "Host", system]),
         tests("LinuxBootTests", ["LinuxBoot", "KernelLayout", "GuestMemory", "TestSupport"]),
@@ -195,7 +199,7 @@ let package = Package(
         tests(
             "MachineTests",
             [
-                "Machine", "Configuration", "LinuxBoot", "KernelLayout", "Devices", "VhostUser",
+                "Machine", "Configuration", "LinuxBoot", "KernelLayout", "Devices", "DiskTestSupport", "VhostUser",
                 "VhostUserTestSupport", "VirtioMem", "Virtio", "VirtioTestSupport", "GuestMemory", "KVM", "Host",
                 "TestSupport", system,
             ]),

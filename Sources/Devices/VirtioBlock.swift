@@ -1,5 +1,6 @@
 import DiskIO
 import GuestMemory
+import Host
 import Virtio
 
 /// The block device (virtio specification, 5.2): a disk whose requests are carried out side by side.
@@ -14,8 +15,7 @@ public struct VirtioBlock: VirtioDevice {
     /// Whether the driver does without flushes, and relies on what it wrote being on the disk (5.2.6.2).
     private var writesThrough = false
 
-    /// What the host said when it last did not carry out a request; nil where it did.
-    public private(set) var problem: DiskProblem?
+    private var problem: DiskProblem?
 
     /// - Parameters:
     ///   - engines: one for each queue, each good for as many requests at a time as the queue has descriptors.
@@ -57,13 +57,19 @@ public struct VirtioBlock: VirtioDevice {
     }
 
     public mutating func process(queue index: Int, _ queue: SplitQueue) throws(VirtqueueError) {
+        queues[index].beginTurn()
         try beginWaiting(index, queue)
         // What the host had in its memory is done by now.
-        try complete(queue: index, queue)
+        try finish(queue: index, queue)
     }
 
     /// Gives requests that are done back to the driver, and takes up what had to wait for them.
     public mutating func complete(queue index: Int, _ queue: SplitQueue) throws(VirtqueueError) {
+        queues[index].beginTurn()
+        try finish(queue: index, queue)
+    }
+
+    private mutating func finish(queue index: Int, _ queue: SplitQueue) throws(VirtqueueError) {
         let wasFull = !queues[index].hasRoom
         queues[index].hasLostWrites = queues.contains(where: \.hasLostWrites)
         if let found = try queues[index].complete(queue) { problem = found.problem }
@@ -77,6 +83,19 @@ public struct VirtioBlock: VirtioDevice {
             try begin(chain, index, queue)
         }
         queues[index].engine.start()
+    }
+
+    /// What the device's owner looks at after a queue's turn.
+    public struct Outcome: Sendable {
+        /// When the queue is to have another turn at the latest, so that the driver is told of what is done; nil where it
+        /// knows all.
+        public let deadline: MonotonicInstant?
+        /// What the host said when it last did not carry out a request; nil where it did.
+        public let problem: DiskProblem?
+    }
+
+    public func outcome(ofQueue index: Int) -> Outcome {
+        Outcome(deadline: queues[index].deadline, problem: problem)
     }
 
     /// Takes requests that are done away, while their queue can't be used: nobody waits for them.

@@ -1,5 +1,6 @@
 import DiskIO
 import GuestMemory
+import Host
 import SystemPackage
 import Virtio
 
@@ -28,6 +29,7 @@ struct VirtioBlockQueue {
     private struct Slot {
         var job: Job?
         var request: DiskRequest
+        var beginning = MonotonicInstant(nanoseconds: 0)
         /// Bytes read for the driver.
         var done: UInt64 = 0
         /// How often the kernel could not begin it.
@@ -49,6 +51,9 @@ struct VirtioBlockQueue {
     /// Whether a flush has failed, here or for another queue of the disk. The host's kernel says so once, and takes for
     /// written from then on what it has lost: no flush may succeed any more.
     var hasLostWrites = false
+    private var moderation = InterruptModeration()
+    /// When this turn began.
+    private var turn = MonotonicInstant(nanoseconds: 0)
 
     /// Bytes behind which no more requests are begun: a disk is busy with that, and a reset waits for it.
     private static let byteLimit: UInt64 = 64 << 20
@@ -71,6 +76,17 @@ struct VirtioBlockQueue {
         byteCount < Self.byteLimit && rangeCount < Self.rangeLimit && (!free.isEmpty || slots.count < limit)
     }
 
+    /// When the queue is to have a turn at the latest; nil where the driver was told of all that is done.
+    var deadline: MonotonicInstant? { moderation.deadline }
+
+    /// Requests that are under way.
+    private var count: Int { slots.count - free.count }
+
+    /// To be called before anything is submitted or completed in a turn.
+    mutating func beginTurn() {
+        turn = .now()
+    }
+
     /// Empty vectors for the next request that is submitted.
     mutating func nextVectors() -> GuestVectors {
         if free.isEmpty {
@@ -87,6 +103,7 @@ struct VirtioBlockQueue {
         let index = free.removeLast()
         slots[index].job = job
         slots[index].request = request
+        slots[index].beginning = turn
         slots[index].done = 0
         slots[index].refusals = 0
         slots[index].isFlushed = isFlushed
@@ -101,7 +118,10 @@ struct VirtioBlockQueue {
     mutating func complete(_ queue: SplitQueue) throws(VirtqueueError) -> Finding? {
         var finding: Finding?
         var failure: VirtqueueError?
+        var moderation = moderation
+        let turn = turn
         takeCompletions { job, slot, end in
+            moderation.add(begunAt: slot.beginning, doneAt: turn)
             finding = Finding(problem: end.problem)
             guard failure == nil else { return }
             do throws(VirtqueueError) {
@@ -110,20 +130,24 @@ struct VirtioBlockQueue {
                 failure = error
             }
         }
+        queue.postponesInterrupt = !moderation.isDue(underWay: count, at: turn)
+        self.moderation = moderation
         if let failure { throw failure }
         return finding
     }
 
     mutating func dropCompletions() {
         takeCompletions { _, _, _ in }
+        moderation.forget()
     }
 
     /// Waits until nothing is under way, and forgets it. What was done in part does not go on.
     mutating func drain() {
-        while slots.count > free.count {
+        while count > 0 {
             engine.waitForCompletion()
             takeCompletions(goingOn: false) { _, _, _ in }
         }
+        moderation.forget()
     }
 
     /// Calls the body for each request that is done; the rest of one that was done in part goes on.

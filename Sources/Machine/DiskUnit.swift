@@ -8,36 +8,59 @@ import Virtio
 
 /// A disk in its place in a machine. It belongs to the event loop's thread.
 final class DiskUnit: DeviceUnit {
-    private let unit: VirtioUnit<VirtioBlock>
+    let unit: VirtioUnit<VirtioBlock>
     private let file: OwnedFileDescriptor
+    /// For each queue's deadline, and what it was last set to.
+    private var timers: [(timer: TimerDescriptor, time: MonotonicInstant?)] = []
     private let warnings: DeviceWarnings
     private var announced: DiskProblem?
 
     var place: any VirtioPlace { unit }
 
-    init(
+    convenience init(
         _ disk: Disk, window: MachineLayout.VirtioWindow, memory: GuestMemory, loop: EventLoop,
         events: @escaping @Sendable (MachineEvent) -> Void
     ) throws(MachineError) {
-        warnings = DeviceWarnings(about: disk.id, loop: loop, events: events)
-        file = try Self.open(disk)
+        let file = try Self.open(disk)
         let descriptor = file.descriptor
         do throws(SystemCallError) {
-            var engines: [any DiskEngine] = []
-            for _ in 0..<disk.queueCount {
-                engines.append(try Self.makeEngine(descriptor, capacity: Int(disk.queueSize)))
-            }
-            let ends = engines.map(\.completions)
-            let device = VirtioBlock(try Self.configuration(of: disk, descriptor), engines: engines, memory: memory)
-            unit = try VirtioUnit(device, window: window, memory: memory)
-            try unit.serve(
-                on: loop,
-                onQueue: { [unowned self] index in tell(unit.transport.processQueue(index)) }, onDriver: {})
-            for (index, end) in ends.enumerated() {
-                _ = try loop.add(end, .readable) { [unowned self] _ in complete(queue: index) }
+            try self.init(
+                try Self.configuration(of: disk, descriptor), file: file, window: window, memory: memory, loop: loop,
+                warnings: DeviceWarnings(about: disk.id, loop: loop, events: events)
+            ) { () throws(SystemCallError) in
+                try Self.makeEngine(descriptor, capacity: Int(disk.queueSize))
             }
         } catch {
             throw .host(error)
+        }
+    }
+
+    /// - Parameters:
+    ///   - file: what the engines work on.
+    ///   - makeEngine: makes one for each queue.
+    init(
+        _ configuration: VirtioBlockConfiguration, file: consuming OwnedFileDescriptor,
+        window: MachineLayout.VirtioWindow, memory: GuestMemory, loop: EventLoop, warnings: DeviceWarnings,
+        _ makeEngine: () throws(SystemCallError) -> any DiskEngine
+    ) throws(SystemCallError) {
+        self.file = file
+        self.warnings = warnings
+        var engines: [any DiskEngine] = []
+        for _ in 0..<configuration.queueCount {
+            engines.append(try makeEngine())
+            timers.append((try TimerDescriptor(), nil))
+        }
+        let ends = engines.map(\.completions)
+        let device = VirtioBlock(configuration, engines: engines, memory: memory)
+        unit = try VirtioUnit(device, window: window, memory: memory)
+        try unit.serve(
+            on: loop,
+            onQueue: { [unowned self] index in go(on: index, after: unit.transport.processQueue(index)) },
+            onDriver: {})
+        for (index, end) in ends.enumerated() {
+            let deadline = timers[index].timer.descriptor
+            _ = try loop.add(end, .readable) { [unowned self] _ in complete(queue: index) }
+            _ = try loop.add(deadline, .moreReadable) { [unowned self] _ in complete(queue: index) }
         }
     }
 
@@ -52,19 +75,24 @@ final class DiskUnit: DeviceUnit {
         guard unit.transport.isUsable(index) else {
             return unit.transport.withDevice { $0.dropCompletions(queue: index) }
         }
-        tell(
-            unit.transport.withQueue(index) { (device, queue) throws(VirtqueueError) in
+        go(
+            on: index,
+            after: unit.transport.withQueue(index) { (device, queue) throws(VirtqueueError) in
                 try device.complete(queue: index, queue)
             })
     }
 
-    /// Says what went wrong, once for each new reason: a guest repeats its requests.
-    private func tell(_ failure: VirtqueueError?) {
+    /// Sees to a queue's next turn, and says what went wrong, once for each new reason: a guest repeats its requests.
+    private func go(on index: Int, after failure: VirtqueueError?) {
         warnings.warn(failure)
-        let problem = unit.transport.withDevice { $0.problem }
-        guard problem != announced else { return }
-        announced = problem
-        if let problem {
+        let outcome = unit.transport.withDevice { $0.outcome(ofQueue: index) }
+        if let deadline = outcome.deadline, deadline != timers[index].time {
+            timers[index].time = deadline
+            timers[index].timer.set(to: deadline)
+        }
+        guard outcome.problem != announced else { return }
+        announced = outcome.problem
+        if let problem = outcome.problem {
             warnings.warn("\(problem); the guest gets an I/O error")
         }
     }

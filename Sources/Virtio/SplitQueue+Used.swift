@@ -44,7 +44,7 @@ extension SplitQueue {
     /// Whether the driver wants an interrupt for what was completed since this was last asked (virtio specification,
     /// 2.7.7).
     public func needsInterrupt() throws(VirtqueueError) -> Bool {
-        guard unannounced > 0 else { return false }
+        guard unannounced > 0, !postponesInterrupt else { return false }
         let count = unannounced
         unannounced = 0
         guestMemoryBarrier()

@@ -32,6 +32,9 @@ public final class SplitQueue {
     var staged: UInt16 = 0
     /// How many of them the driver was not told about.
     var unannounced: UInt32 = 0
+    /// Whether the driver is not to be interrupted at this turn's end for what was completed: the device sees to it that
+    /// there is another turn.
+    public var postponesInterrupt = false
     /// Whether VIRTQ_USED_F_NO_NOTIFY is set.
     private var suppressesNotifications = false
 
@@ -134,6 +137,7 @@ public final class SplitQueue {
     func beginTurn() {
         budget = UInt32(size)
         isOverBudget = false
+        postponesInterrupt = false
     }
 
     /// Looks for new chains. Where there are none the driver is asked for a notification, and because it may have added

@@ -1,9 +1,11 @@
 import DiskIO
 import GuestMemory
+import Host
 import SystemPackage
 import Testing
 
 @testable import Devices
+@testable import DiskTestSupport
 @testable import Virtio
 @testable import VirtioTestSupport
 
@@ -44,6 +46,80 @@ struct BlockRequestTests {
         #expect(driver.fixture.host.takePulses() == 1)
     }
 
+    /// A driver with flushes under way that have taken 20 ms.
+    private func busyDriver(_ count: UInt64) throws -> BlockDriver {
+        let engine = engine
+        let configuration = VirtioBlockConfiguration(size: 1 << 20, queueSize: 64)
+        let driver = try BlockDriver(configuration, { _ in engine }, size: 64)
+        for number in 0..<count { try driver.add(4, number: number) }
+        try driver.driver.publish()
+        driver.fixture.transport.processQueue(0)
+        Self.sleep(milliseconds: 20)
+        _ = driver.fixture.host.takePulses()
+        return driver
+    }
+
+    private static func sleep(milliseconds: UInt64) {
+        let event = try? EventDescriptor()
+        _ = event?.wait(milliseconds: Int32(milliseconds))
+    }
+
+    private func deadline(_ driver: BlockDriver) -> MonotonicInstant? {
+        driver.fixture.transport.withDevice { $0.outcome(ofQueue: 0).deadline }
+    }
+
+    /// A quarter of sixteen, less the ones that are done.
+    @Test func manySlowRequestsAreToldOfAFewAtATime() throws {
+        let driver = try busyDriver(16)
+        for tag in 0..<2 {
+            engine.finish(tag, 0)
+            driver.complete()
+            #expect(try driver.status(UInt64(tag)) == 0, "it is done")
+            #expect(driver.fixture.host.takePulses() == 0 && deadline(driver) != nil)
+        }
+        engine.finish(2, 0)
+        driver.complete()
+        #expect(driver.fixture.host.takePulses() == 1 && deadline(driver) == nil)
+    }
+
+    @Test func noneWaitsForOthersThatTakeEvenLonger() throws {
+        let driver = try busyDriver(16)
+        engine.finish(0, 0)
+        driver.complete()
+        let deadline = try #require(self.deadline(driver))
+        let now = MonotonicInstant.now()
+        #expect(now < deadline && driver.fixture.host.takePulses() == 0)
+        Self.sleep(milliseconds: now.milliseconds(until: deadline))
+        driver.complete()
+        #expect(driver.fixture.host.takePulses() == 1)
+    }
+
+    @Test func aQuickRequestIsToldOfAtOnceBesideManySlowOnes() throws {
+        let driver = try busyDriver(15)
+        engine.immediate = 0
+        try driver.send(4, number: 15)
+        #expect(driver.fixture.host.takePulses() == 1)
+    }
+
+    @Test func aFewSlowRequestsAreToldOfOneByOne() throws {
+        let driver = try busyDriver(8)
+        for tag in 0..<8 {
+            engine.finish(tag, 0)
+            driver.complete()
+            #expect(driver.fixture.host.takePulses() == 1)
+        }
+    }
+
+    /// What the driver was to be told of is nothing to the one after the reset.
+    @Test func aResetForgetsWhatWasToBeTold() throws {
+        let driver = try busyDriver(16)
+        engine.finish(0, 0)
+        driver.complete()
+        #expect(deadline(driver) != nil)
+        driver.fixture.write(.status, 0)
+        #expect(deadline(driver) == nil)
+    }
+
     @Test func whatWasDoneInPartGoesOn() throws {
         try driver.send(0, sector: 4, [.writable(BlockDriver.data, 512), .writable(BlockDriver.data + 1024, 512)])
         engine.finish(0, 700)
@@ -64,7 +140,7 @@ struct BlockRequestTests {
         engine.finish(0, Int(-errno.rawValue))
         driver.complete()
         #expect(try driver.status() == 1)
-        #expect(driver.fixture.transport.withDevice { $0.problem } == .host(.write, errno))
+        #expect(driver.fixture.transport.withDevice { $0.outcome(ofQueue: 0).problem } == .host(.write, errno))
     }
 
     @Test func whatTheHostCouldNotBeginIsTriedAgain() throws {
@@ -85,7 +161,9 @@ struct BlockRequestTests {
             driver.complete()
         }
         #expect(try driver.status() == 1)
-        #expect(driver.fixture.transport.withDevice { $0.problem } == .host(.flush, .resourceTemporarilyUnavailable))
+        #expect(
+            driver.fixture.transport.withDevice { $0.outcome(ofQueue: 0).problem }
+                == .host(.flush, .resourceTemporarilyUnavailable))
     }
 
     /// Linux then writes zeroes itself, or does without.
@@ -96,7 +174,7 @@ struct BlockRequestTests {
         engine.finish(0, Int(-Errno.notSupported.rawValue))
         driver.complete()
         #expect(try driver.status() == 2)
-        #expect(driver.fixture.transport.withDevice { $0.problem } == nil)
+        #expect(driver.fixture.transport.withDevice { $0.outcome(ofQueue: 0).problem } == nil)
     }
 
     /// 64 MiB are enough to do; what is done of them makes room for others.
@@ -282,7 +360,8 @@ struct BlockRequestTests {
         engine.finish(engine.begun.last ?? 0, 0)
         driver.complete()
         #expect(try driver.status(2) == (isCached ? 1 : 0), "a driver that begins anew gets nothing back")
-        #expect(driver.fixture.transport.withDevice { $0.problem } == (isCached ? .lostWrites : nil))
+        #expect(
+            driver.fixture.transport.withDevice { $0.outcome(ofQueue: 0).problem } == (isCached ? .lostWrites : nil))
         // All else works.
         try driver.send(0, data(3), number: 3)
         engine.finish(engine.begun.last ?? 0, 512)

@@ -5,6 +5,7 @@ import SystemPackage
 import Testing
 
 @testable import Devices
+@testable import DiskTestSupport
 @testable import Virtio
 @testable import VirtioTestSupport
 
@@ -214,7 +215,8 @@ struct VirtioBlockTests {
         #expect(try finish(driver).count == 1)
         #expect(try driver.status() == 1)
         #expect(
-            driver.fixture.transport.withDevice { $0.problem } == .host(type == 0 ? .read : .write, .badAddress))
+            driver.fixture.transport.withDevice { $0.outcome(ofQueue: 0).problem }
+                == .host(type == 0 ? .read : .write, .badAddress))
         #expect(try contents(512, at: 512).allSatisfy { $0 == 0x55 })
         // A mistake in a buffer is none in the queue.
         try driver.send(0, [.writable(BlockDriver.data, 512)])
@@ -228,11 +230,11 @@ struct VirtioBlockTests {
         try driver.send(0, sector: 100, [.writable(BlockDriver.data, 512)])
         _ = try finish(driver)
         #expect(try driver.status() == 1)
-        #expect(driver.fixture.transport.withDevice { $0.problem } == .endOfFile)
+        #expect(driver.fixture.transport.withDevice { $0.outcome(ofQueue: 0).problem } == .endOfFile)
         try driver.send(0, sector: 0, [.writable(BlockDriver.data, 512)])
         _ = try finish(driver)
         #expect(try driver.status() == 0)
-        #expect(driver.fixture.transport.withDevice { $0.problem } == nil)
+        #expect(driver.fixture.transport.withDevice { $0.outcome(ofQueue: 0).problem } == nil)
     }
 
     @Test func chainsWithoutRoomNeedAReset() throws {

@@ -107,6 +107,22 @@ static inline uint64_t cl_monotonic_nanoseconds(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/// A timerfd of CLOCK_MONOTONIC, or a negated errno.
+static inline int cl_timerfd(void) {
+    int descriptor = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+/// Sets a timerfd to go off once, at a time as of `cl_monotonic_nanoseconds`; at once if that is over.
+static inline void cl_timerfd_set(int descriptor, uint64_t nanoseconds) {
+    // Zeroes would stop it.
+    if (nanoseconds == 0) nanoseconds = 1;
+    struct itimerspec when = {.it_value = {
+        .tv_sec = (time_t)(nanoseconds / 1000000000u), .tv_nsec = (long)(nanoseconds % 1000000000u)}};
+    // It can only fail for a descriptor that is no timer, or a time that is none.
+    timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
 /// Microseconds since 1970 (`CLOCK_REALTIME`).
 static inline uint64_t cl_realtime_microseconds(void) {
     struct timespec now;

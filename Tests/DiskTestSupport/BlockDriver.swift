@@ -23,7 +23,12 @@ struct BlockDriver {
     ) throws {
         let memory = try TestMemory.make()
         let engine = try makeEngine(memory)
-        fixture = try DeviceFixture(VirtioBlock(configuration, engines: [engine], memory: memory), memory: memory)
+        let device = VirtioBlock(configuration, engines: [engine], memory: memory)
+        try self.init(DeviceFixture(device, memory: memory), features: features, size: size)
+    }
+
+    init(_ fixture: DeviceFixture<VirtioBlock>, features: UInt64, size: UInt16) throws {
+        self.fixture = fixture
         driver = try fixture.start(features: features, size: size)
     }
 
