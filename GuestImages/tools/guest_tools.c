@@ -17,6 +17,8 @@ int main(int count, char **arguments) {
         return memory_touch(count, arguments);
     if (strcmp(name, "memory-pin") == 0)
         return memory_pin(count, arguments);
+    if (strcmp(name, "memory-load") == 0)
+        return memory_load(count, arguments);
     if (strcmp(name, "kexec-load") == 0)
         return kexec_load(count, arguments);
     if (strcmp(name, "core-read") == 0)

@@ -14,6 +14,9 @@ int memory_touch(int count, char **arguments);
 /// memory-pin NODE SIZE STEP: keeps single pages of that memory where they are, until it ends. See memory_tools.c.
 int memory_pin(int count, char **arguments);
 
+/// memory-load KIND SIZE [NODE|any] [PATH|SEED]: a workload for memory hotplug, kept until it ends. See memory_load.c.
+int memory_load(int count, char **arguments);
+
 /// kexec-load [-p] KERNEL INITRD COMMAND-LINE, kexec-load -e: another kernel in place of this one. See kexec_load.c.
 int kexec_load(int count, char **arguments);
 
