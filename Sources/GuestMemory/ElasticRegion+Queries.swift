@@ -16,6 +16,9 @@ extension ElasticRegion {
         return offset < readableSize ? .readable : .inaccessible
     }
 
+    /// How many of the region's memory slots are live.
+    public var liveSlotCount: Int { slotTable.liveCount }
+
     /// The live memory slots that hold an unplugged block, as offsets in bytes, in order.
     public var slotsWithUnpluggedBlocks: [Range<UInt64>] {
         (0..<slotTable.count).compactMap { index in

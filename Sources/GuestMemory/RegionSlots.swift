@@ -25,6 +25,9 @@ struct RegionSlots: Sendable {
 
     var count: Int { numbers.count }
 
+    /// How many are live.
+    var liveCount: Int { numbers.count { $0 != nil } }
+
     func isLive(_ index: Int) -> Bool { numbers[index] != nil }
 
     func pluggedSize(of index: Int) -> UInt64 { pluggedSizes[index] }

@@ -40,11 +40,13 @@ public struct MemoryDeviceMetrics: Sendable, Equatable {
     public let resizeTime: LatencyHistogram
     /// How often its unplugged memory was touched.
     public let violations: UInt64
+    /// How many memory slots of its region are live.
+    public let slotCount: Int
 
     public init(
         status: MemoryDeviceStatus, activity: RequestActivity = RequestActivity(), pluggedBytes: UInt64 = 0,
         unpluggedBytes: UInt64 = 0, requestTime: LatencyHistogram = Self.noRequests,
-        resizeTime: LatencyHistogram = Self.noResizes, violations: UInt64 = 0
+        resizeTime: LatencyHistogram = Self.noResizes, violations: UInt64 = 0, slotCount: Int = 0
     ) {
         self.status = status
         self.activity = activity
@@ -53,6 +55,7 @@ public struct MemoryDeviceMetrics: Sendable, Equatable {
         self.requestTime = requestTime
         self.resizeTime = resizeTime
         self.violations = violations
+        self.slotCount = slotCount
     }
 
     /// Before the first request: classes from 10 microseconds to a second.

@@ -156,7 +156,7 @@ extension MemoryDeviceUnit {
             MemoryDeviceMetrics(
                 status: status, activity: device.activity, pluggedBytes: device.region.totalPluggedSize,
                 unpluggedBytes: device.region.totalUnpluggedSize, requestTime: requestTime, resizeTime: resizeTime,
-                violations: violations)
+                violations: violations, slotCount: device.region.liveSlotCount)
         }
     }
 

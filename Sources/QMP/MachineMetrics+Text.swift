@@ -38,6 +38,7 @@ extension MachineMetrics {
             ("requested_bytes", "gauge", "What the guest is asked to have plugged.", { $0.status.requestedSize }),
             ("plugged_bytes", "gauge", "What it has plugged.", { $0.status.pluggedSize }),
             ("usable_bytes", "gauge", "The size of the usable region.", { $0.status.usableSize }),
+            ("slots", "gauge", "KVM memory slots that are live.", { UInt64($0.slotCount) }),
             ("region_bytes", "gauge", "The most that can be plugged.", { $0.status.regionSize }),
             ("plugged_bytes_total", "counter", "What was ever plugged.", { $0.pluggedBytes }),
             ("unplugged_bytes_total", "counter", "What was ever unplugged.", { $0.unpluggedBytes }),

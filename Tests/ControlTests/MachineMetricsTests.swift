@@ -19,7 +19,7 @@ import VirtioMem
             devices: [
                 MemoryDeviceMetrics(
                     status: Self.device, activity: activity, pluggedBytes: 6 << 20, unpluggedBytes: 2 << 20,
-                    requestTime: time, violations: 1)
+                    requestTime: time, violations: 1, slotCount: 5)
             ])
     }
 
@@ -37,6 +37,7 @@ import VirtioMem
             "swiftlet_memory_device_plugged_bytes{\(name),device=\"vm0\"} 4194304",
             "swiftlet_memory_device_plugged_bytes_total{\(name),device=\"vm0\"} 6291456",
             "swiftlet_memory_device_unplugged_bytes_total{\(name),device=\"vm0\"} 2097152",
+            "swiftlet_memory_device_slots{\(name),device=\"vm0\"} 5",
             "swiftlet_memory_device_violations_total{\(name),device=\"vm0\"} 1",
             "swiftlet_memory_device_requests_total{\(name),device=\"vm0\",type=\"plug\",response=\"nack\"} 1",
             "swiftlet_memory_device_request_seconds_bucket{\(name),device=\"vm0\",le=\"1e-05\"} 1",
