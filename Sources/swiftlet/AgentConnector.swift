@@ -10,10 +10,6 @@ import SystemPackage
 struct AgentConnector {
     private let machine: String
 
-    /// The longest answer that is waited for, such as `OK 1073741824`, and for how many milliseconds.
-    private static let maximumAnswer = 32
-    private static let patience: UInt64 = 10_000
-
     init(_ machine: String) {
         self.machine = machine
     }
@@ -22,17 +18,12 @@ struct AgentConnector {
     func connect() throws -> OwnedFileDescriptor {
         let socket = try socketPath()
         do {
-            return try connect(to: socket)
+            return try AgentSocket(socket).connect()
+        } catch is AgentSocket.Silence {
+            throw noAgent
         } catch let error as SystemCallError {
             throw Refusal("\(machine): its vsock can't be reached: \(error)")
         }
-    }
-
-    private func connect(to socket: FilePath) throws -> OwnedFileDescriptor {
-        let connection = try UnixSocket.connect(to: socket)
-        try connection.descriptor.write(all: Array("CONNECT \(AgentProtocol.port)\n".utf8)[...])
-        guard try answer(connection.descriptor).hasPrefix("OK ") else { throw noAgent }
-        return connection
     }
 
     private var noAgent: Refusal {
@@ -58,18 +49,5 @@ struct AgentConnector {
             let vsock = try? Vsock(optionText: option)
         else { return nil }
         return FilePath(vsock.path)
-    }
-
-    /// The line that is answered, and nothing of what follows it.
-    private func answer(_ connection: FileDescriptor) throws -> String {
-        var line: [UInt8] = []
-        let deadline = MonotonicInstant.now().advanced(byMilliseconds: Self.patience)
-        while line.last != UInt8(ascii: "\n"), line.count < Self.maximumAnswer {
-            let rest = MonotonicInstant.now().milliseconds(until: deadline)
-            guard ByteStream.waitUntilReadable(connection, milliseconds: rest) else { throw noAgent }
-            guard case .bytes(let bytes)? = try? ByteStream.read(connection, limit: 1) else { break }
-            line += bytes
-        }
-        return String(decoding: line, as: UTF8.self)
     }
 }
