@@ -32,7 +32,17 @@ public struct MachineFile: Sendable, Equatable {
     ///
     /// - Throws: `YAMLError`, with the line and what was expected.
     public init(parsing text: [UInt8]) throws(YAMLError) {
-        guard let root = try YAMLNode.parse(text), !root.isNull else { return }
+        if let root = try YAMLNode.parse(text), !root.isNull {
+            try self.init(reading: root)
+        } else {
+            self.init([])
+        }
+    }
+
+    /// Reads a part of a file.
+    ///
+    /// - Throws: `YAMLError`, with the line and what was expected.
+    public init(reading root: YAMLNode) throws(YAMLError) {
         guard case .mapping(let members) = root.content else {
             throw YAMLError(line: root.line, "expected options of 'swiftlet run', such as 'memory: 1G'")
         }

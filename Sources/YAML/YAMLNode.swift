@@ -13,6 +13,12 @@ public struct YAMLNode: Sendable, Equatable {
         /// Where the key stands.
         public let line: Int
         public let value: YAMLNode
+
+        public init(key: String, line: Int, value: YAMLNode) {
+            self.key = key
+            self.line = line
+            self.value = value
+        }
     }
 
     public let content: Content
@@ -21,7 +27,7 @@ public struct YAMLNode: Sendable, Equatable {
     /// How many nodes it is, with those in it.
     let count: Int
 
-    init(_ content: Content, line: Int) {
+    public init(_ content: Content, line: Int) {
         self.content = content
         self.line = line
         count =
