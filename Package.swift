@@ -134,6 +134,18 @@ let package = Package(
             ],
             swiftSettings: lean, linkerSettings: staticExecutable),
         .target(name: "Control", dependencies: ["JSON", "YAML", "Configuration"], swiftSettings: strict),
+        .target(name: "TestReport", dependencies: ["JSON", "Host"], swiftSettings: strict),
+        .target(
+            name: "Scenario", dependencies: ["TestReport", "Control", "YAML", "Configuration"],
+            resources: [.embedInCode("scenario.schema.json")], swiftSettings: strict),
+        .target(
+            name: "ScenarioRunner",
+            dependencies: [
+                "Scenario", "TestReport", "AgentChannel", "AgentProtocol", "Control", "QMPProtocol", "Configuration",
+                "JSON",
+                "Host", system,
+            ],
+            swiftSettings: strict),
         .target(
             name: "CloudHypervisor", dependencies: ["Control", "Configuration", "JSON"],
             exclude: ["cloud-hypervisor.yaml"], swiftSettings: strict),
@@ -149,7 +161,9 @@ let package = Package(
             name: "swiftlet",
             dependencies: [
                 "AgentChannel", "AgentProtocol", "Control", "YAML", "QMPProtocol", "JSON", "RunDirectory", "Console",
-                "Configuration", "KernelImage", "KernelLayout", "MachineLog", "Host", system, argumentParser,
+                "Configuration", "KernelImage", "KernelLayout", "MachineLog", "Scenario", "ScenarioRunner",
+                "TestReport",
+                "Host", system, argumentParser,
             ],
             swiftSettings: strict, linkerSettings: fixedExecutable),
 
@@ -189,6 +203,8 @@ let package = Package(
         tests("ConsoleTests", ["Console", "TestSupport"]),
         tests("JSONTests", ["JSON", "TestSupport"]),
         tests("YAMLTests", ["YAML"]),
+        tests("TestReportTests", ["TestReport", "JSON", "TestSupport"]),
+        tests("ScenarioTests", ["Scenario", "ScenarioRunner", "TestReport", "Control", "JSON", "Host", system]),
         tests(
             "ControlTests",
             [

@@ -27,7 +27,7 @@ struct Swiftlet: ParsableCommand {
             MetricsCommand.self, ResizeCommand.self, MonitorCommand.self, ConsoleCommand.self, EventsCommand.self,
             ExecCommand.self,
             CopyCommand.self, PauseCommand.self, ResumeCommand.self, ResetCommand.self, StopCommand.self,
-            KillCommand.self, VMMCommand.self, DoctorCommand.self,
+            KillCommand.self, TestCommand.self, VMMCommand.self, DoctorCommand.self,
         ])
 
     /// Exit statuses, as users meet them.

@@ -1,0 +1,230 @@
+import YAML
+
+/// What stands behind the keys of steps.
+extension StepParser {
+    func resize(_ value: YAMLNode, settles: Bool) throws(ScenarioError) -> Resize {
+        var targets: [Resize.Target] = []
+        for entry in try reader.mapping(value, "resize", "sizes by device, such as 'vm0: 1G' or 'vm0: +256M'") {
+            try checkDevice(entry.key, entry.line, orAll: true)
+            var text = try reader.text(entry.value, entry.key).trimmed
+            let sign = text.first
+            if sign == "+" || sign == "-" { text.removeFirst() }
+            let expression: Expression
+            do throws(ParseFailure) {
+                expression = try Expression(parsing: text)
+            } catch {
+                throw reader.error(entry.value.line, "resize: \(entry.key): \(error.message)")
+            }
+            targets.append(
+                Resize.Target(
+                    id: entry.key == "all" ? nil : entry.key,
+                    amount: sign == "+" || sign == "-"
+                        ? .relative(expression, isLess: sign == "-") : .absolute(expression), line: entry.line))
+        }
+        guard !targets.isEmpty else { throw reader.error(value.line, "resize: expected a device with its size") }
+        return Resize(targets: targets, settles: settles)
+    }
+
+    private func checkDevice(_ id: String, _ line: Int, orAll: Bool) throws(ScenarioError) {
+        if orAll, id == "all", !devices.isEmpty { return }
+        guard devices.contains(id) else {
+            throw reader.error(
+                line,
+                "there is no memory device \"\(id)\"; "
+                    + (devices.isEmpty ? "the machine has none" : "there are \(devices.joined(separator: ", "))")
+                    + (orAll && !devices.isEmpty ? ", and all" : ""))
+        }
+    }
+
+    // MARK: Conditions
+
+    func condition(_ entry: YAMLNode.Entry, named name: String) throws(ScenarioError) -> Condition {
+        let text = try reader.text(entry.value, entry.key)
+        do throws(ParseFailure) {
+            return Condition(
+                metric: try Metric(parsing: entry.key), comparison: try Comparison(parsing: text), line: entry.line)
+        } catch {
+            throw reader.error(entry.line, "\(name): \(error.message)")
+        }
+    }
+
+    func conditions(_ value: YAMLNode, _ name: String) throws(ScenarioError) -> [Condition] {
+        var conditions: [Condition] = []
+        for entry in try reader.mapping(value, name, "figures with what they are to be, such as 'vm0.plugged: 1G'") {
+            conditions.append(try condition(entry, named: name))
+        }
+        if name != "wait", let wrong = conditions.first(where: \.isUnchanged) {
+            throw reader.error(wrong.line, "\(name): \"unchanged\" is for 'wait'")
+        }
+        guard !conditions.isEmpty else { throw reader.error(value.line, "\(name): expected a figure") }
+        return conditions
+    }
+
+    func wait(_ value: YAMLNode) throws(ScenarioError) -> Step.Action {
+        switch value.content {
+        case .scalar: return .pause(try reader.duration(value, "wait"))
+        case .sequence: throw reader.error(value.line, "wait: expected a duration, or figures with what they are to be")
+        case .mapping(let entries):
+            if entries.count == 1, entries[0].key == "console" {
+                return .console(try reader.text(entries[0].value, "console"))
+            }
+            return .wait(try conditions(value, "wait"))
+        }
+    }
+
+    /// `host: {resident: <= 1G, events: {RESET: 0}}`.
+    func host(_ value: YAMLNode) throws(ScenarioError) -> [Condition] {
+        var conditions: [Condition] = []
+        for entry in try reader.mapping(value, "host", "figures, such as 'resident: <= 1G'") {
+            var entries = [(prefix: "host.", entry: entry)]
+            if entry.key == "events" {
+                entries = try reader.mapping(entry.value, "events", "counts by event, such as 'RESET: 0'")
+                    .map { ("events.", $0) }
+            }
+            for (prefix, entry) in entries {
+                let full = YAMLNode.Entry(key: prefix + entry.key, line: entry.line, value: entry.value)
+                conditions.append(try condition(full, named: "host"))
+            }
+        }
+        guard !conditions.isEmpty else { throw reader.error(value.line, "host: expected a figure") }
+        return conditions
+    }
+
+    func named(_ value: YAMLNode, _ name: String) throws(ScenarioError) -> [NamedExpression] {
+        var list: [NamedExpression] = []
+        for entry in try reader.mapping(value, name, "figures by name, such as 'before: guest.MemTotal'") {
+            guard name == "measure" || Metric.isName(entry.key) else {
+                throw reader.error(entry.line, "\(name): \"\(entry.key)\" is no name: letters, digits, - and _")
+            }
+            list.append(
+                NamedExpression(
+                    name: entry.key, expression: try reader.expression(entry.value, entry.key), line: entry.line))
+        }
+        return list
+    }
+
+    // MARK: The guest
+
+    func guest(_ value: YAMLNode) throws(ScenarioError) -> GuestCommand {
+        if let text = value.text {
+            guard !text.isEmpty else { throw reader.error(value.line, "guest: expected a command, or 'run:' with one") }
+            return GuestCommand(command: text)
+        }
+        let members = try reader.members(
+            value, "guest", keys: ["run", "status", "output", "errors", "keep", "restarts"])
+        guard let run = members["run"] else {
+            throw reader.error(value.line, "guest: expected a command, or 'run:' with one")
+        }
+        var command = GuestCommand(command: try reader.text(run.value, "run"))
+        if let status = members["status"] {
+            command.status =
+                status.value.text == "any" ? nil : Int32(try reader.number(status.value, "status", 0...255))
+        }
+        if let output = members["output"] { command.output = try texts(output.value, "output") }
+        if let errors = members["errors"] { command.errors = try texts(errors.value, "errors") }
+        if let keep = members["keep"] {
+            let name = try reader.text(keep.value, "keep")
+            guard Metric.isName(name) else {
+                throw reader.error(keep.line, "keep: \"\(name)\" is no name: letters, digits, - and _")
+            }
+            command.keptAs = name
+        }
+        if let restarts = members["restarts"] { command.restarts = try reader.flag(restarts.value, "restarts") }
+        return command
+    }
+
+    private func texts(_ value: YAMLNode, _ name: String) throws(ScenarioError) -> [TextCheck] {
+        if case .scalar(let text, _) = value.content { return [TextCheck(kind: .equals, text: text, line: value.line)] }
+        var checks: [TextCheck] = []
+        let members = try reader.members(value, name, keys: TextCheck.Kind.allCases.map(\.rawValue))
+        for kind in TextCheck.Kind.allCases {
+            guard let entry = members[kind.rawValue] else { continue }
+            for node in try reader.list(entry.value, entry.key) {
+                checks.append(TextCheck(kind: kind, text: try reader.text(node, entry.key), line: node.line))
+            }
+        }
+        return checks
+    }
+
+    func workload(_ value: YAMLNode) throws(ScenarioError) -> Step.Action {
+        let members = try reader.members(value, "workload", keys: ["start", "stop", "verify", "size", "node", "as"])
+        let verbs = ["start", "stop", "verify"].compactMap { members[$0] }
+        guard verbs.count == 1, let verb = verbs.first else {
+            throw reader.error(value.line, "workload: expected one of start, stop, verify")
+        }
+        if verb.key != "start" {
+            if let other = members.values.first(where: { $0.key != verb.key }) {
+                throw reader.error(other.line, "workload: \(other.key) is for 'start'")
+            }
+            let name = try reader.text(verb.value, verb.key)
+            return verb.key == "stop" ? .stopWorkload(name) : .verifyWorkload(name)
+        }
+        let kind: Workload.Kind = try reader.choice(verb.value, "start")
+        guard let size = members["size"] else {
+            throw reader.error(verb.line, "workload: expected its size, such as 'size: 256M'")
+        }
+        return .startWorkload(
+            Workload(
+                kind: kind,
+                name: try members["as"].map { (entry) throws(ScenarioError) in try reader.text(entry.value, "as") }
+                    ?? kind.rawValue,
+                size: try reader.expression(size.value, "size"),
+                node: try members["node"].map { (entry) throws(ScenarioError) in
+                    UInt32(try reader.number(entry.value, "node", 0...1023))
+                }))
+    }
+
+    func reboot(_ value: YAMLNode) throws(ScenarioError) -> Reboot {
+        switch value.text {
+        case "", "guest": return .guest
+        case "host": return .host
+        default: throw reader.error(value.line, "reboot: expected guest or host")
+        }
+    }
+
+    // MARK: The host, and chance
+
+    func fault(_ value: YAMLNode) throws(ScenarioError) -> Fault {
+        if value.text == "kill" { return .kill }
+        let members = try reader.members(value, "inject", keys: ["freeze", "memory-limit"])
+        guard members.count == 1, let entry = members.values.first else {
+            throw reader.error(value.line, "inject: expected kill, freeze or memory-limit")
+        }
+        if entry.key == "freeze" { return .freeze(try reader.duration(entry.value, "freeze")) }
+        return .memoryLimit(entry.value.text == "none" ? nil : try reader.size(entry.value, "memory-limit"))
+    }
+
+    func random(_ value: YAMLNode) throws(ScenarioError) -> RandomResizes {
+        let members = try reader.members(
+            value, "random", keys: ["devices", "count", "from", "to", "step", "pause", "seed"])
+        guard let count = members["count"], let most = members["to"] else {
+            throw reader.error(value.line, "random: expected count and to, such as 'count: 20' and 'to: 1G'")
+        }
+        var ids: [String] = []
+        if let list = members["devices"] {
+            for node in try reader.list(list.value, "devices") {
+                let id = try reader.text(node, "devices")
+                try checkDevice(id, node.line, orAll: false)
+                ids.append(id)
+            }
+        }
+        guard !devices.isEmpty else { throw reader.error(value.line, "random: the machine has no memory device") }
+        var random = RandomResizes(
+            devices: ids.isEmpty ? devices : ids, count: Int(try reader.number(count.value, "count", 1...1_000_000)),
+            least: 0, most: try reader.size(most.value, "to"), step: 2 << 20, pause: 1000)
+        if let entry = members["from"] { random.least = try reader.size(entry.value, "from") }
+        if let entry = members["step"] { random.step = try reader.size(entry.value, "step") }
+        if let entry = members["pause"] { random.pause = try reader.duration(entry.value, "pause") }
+        if let entry = members["seed"] { random.seed = try reader.number(entry.value, "seed", 0...UInt64.max) }
+        guard random.step > 0, random.least <= random.most else {
+            throw reader.error(value.line, "random: expected a step that is not 0, and 'from' at most 'to'")
+        }
+        return random
+    }
+}
+
+extension Condition {
+    fileprivate var isUnchanged: Bool {
+        if case .unchanged = comparison { true } else { false }
+    }
+}

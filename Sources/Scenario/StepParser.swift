@@ -1,0 +1,144 @@
+import Configuration
+import YAML
+
+/// Reads a scenario's steps.
+struct StepParser {
+    let reader: NodeReader
+    /// The ids of the machine's memory devices.
+    let devices: [String]
+
+    /// Every kind of step, by its key.
+    static let kinds = [
+        "resize", "wait", "settle", "check", "host", "guest", "workload", "reboot", "kexec", "stop", "cont", "inject",
+        "keep",
+        "measure", "parallel", "repeat", "random",
+    ]
+    private static let common = ["name", "timeout", "settle"]
+    private static let stepLimit = 10_000
+
+    /// - Parameter place: the number of the step that they are part of, with a dot behind it.
+    func steps(_ node: YAMLNode, in place: String) throws(ScenarioError) -> [Step] {
+        guard case .sequence(let nodes) = node.content, !nodes.isEmpty else {
+            throw reader.error(node.line, "steps: expected a list of steps, each beginning with '- '")
+        }
+        var steps: [Step] = []
+        for (index, node) in nodes.enumerated() {
+            steps.append(try step(node, number: "\(place)\(index + 1)"))
+        }
+        return steps
+    }
+
+    private func step(_ node: YAMLNode, number: String) throws(ScenarioError) -> Step {
+        let entry: YAMLNode.Entry
+        var step = Step(
+            number: number, name: nil, line: node.line, timeout: Step.defaultTimeout, action: .settle)
+        var others: [YAMLNode.Entry] = []
+        switch node.content {
+        case .scalar(let word, _):
+            // '- reboot' is short for a step without anything to say.
+            entry = YAMLNode.Entry(
+                key: word, line: node.line, value: YAMLNode(.scalar("", isPlain: true), line: node.line))
+        case .mapping(let entries):
+            var kinds = entries.filter { Self.kinds.contains($0.key) }
+            // 'resize' may have a 'settle' beside it.
+            if kinds.count == 2 { kinds.removeAll { $0.key == "settle" } }
+            guard let first = kinds.first ?? entries.first(where: { !Self.common.contains($0.key) }) ?? entries.first
+            else {
+                throw unknown(node.line, nil)
+            }
+            guard kinds.count <= 1 else {
+                throw reader.error(
+                    kinds[1].line,
+                    "a step does one thing: \"\(first.key)\" or \"\(kinds[1].key)\"; begin another with '- '")
+            }
+            entry = first
+            others = entries.filter { $0.key != first.key }
+        case .sequence: throw unknown(node.line, nil)
+        }
+        guard Self.kinds.contains(entry.key) else { throw unknown(entry.line, entry.key) }
+        for other in others {
+            switch other.key {
+            case "name": step.name = try reader.text(other.value, "name")
+            case "timeout": step.timeout = try reader.duration(other.value, "timeout")
+            case "settle" where entry.key == "resize": break
+            default:
+                throw reader.error(
+                    other.line,
+                    "\(entry.key): there is no \"\(other.key)\" beside it; there are name and timeout"
+                        + (entry.key == "resize" ? " and settle" : ""))
+            }
+        }
+        let settles = others.contains { $0.key == "settle" }
+        if let settle = others.first(where: { $0.key == "settle" }), !settle.value.isNull {
+            step.timeout = try reader.duration(settle.value, "settle")
+        }
+        step.action = try action(entry, number: number, settles: settles, &step.timeout)
+        return step
+    }
+
+    private func unknown(_ line: Int, _ key: String?) -> ScenarioError {
+        reader.error(
+            line,
+            (key.map { "there is no step \"\($0)\"" } ?? "expected a step") + "; there are "
+                + Self.kinds.joined(separator: ", "))
+    }
+
+    private func action(
+        _ entry: YAMLNode.Entry, number: String, settles: Bool, _ timeout: inout UInt64
+    ) throws(ScenarioError) -> Step.Action {
+        let value = entry.value
+        switch entry.key {
+        case "resize": return .resize(try resize(value, settles: settles))
+        case "wait": return try wait(value)
+        case "settle":
+            if !value.isNull { timeout = try reader.duration(value, "settle") }
+            return .settle
+        case "check": return .check(try conditions(value, "check"))
+        case "host": return .check(try host(value))
+        case "guest": return .guest(try guest(value))
+        case "workload": return try workload(value)
+        case "reboot": return .reboot(try reboot(value))
+        case "kexec": return .reboot(.kexec(value.isNull ? "" : try reader.text(value, "kexec")))
+        case "stop": return try bare(value, "stop", .stop)
+        case "cont": return try bare(value, "cont", .cont)
+        case "inject": return .inject(try fault(value))
+        case "keep": return .keep(try named(value, "keep"))
+        case "measure": return .measure(try named(value, "measure"))
+        case "parallel": return .parallel(try branches(value, number))
+        case "repeat": return try repetition(value, number)
+        default: return .random(try random(value))
+        }
+    }
+
+    private func bare(_ value: YAMLNode, _ name: String, _ action: Step.Action) throws(ScenarioError) -> Step.Action {
+        guard value.isNull else { throw reader.error(value.line, "\(name): nothing stands behind it") }
+        return action
+    }
+
+    // MARK: Steps within steps
+
+    private func branches(_ value: YAMLNode, _ number: String) throws(ScenarioError) -> [[Step]] {
+        guard case .sequence(let nodes) = value.content, nodes.count > 1 else {
+            throw reader.error(value.line, "parallel: expected a list of steps, or of lists of steps, two at least")
+        }
+        var branches: [[Step]] = []
+        for (index, node) in nodes.enumerated() {
+            let place = "\(number).\(index + 1)"
+            if case .sequence = node.content {
+                branches.append(try steps(node, in: "\(place)."))
+            } else {
+                branches.append([try step(node, number: place)])
+            }
+        }
+        return branches
+    }
+
+    private func repetition(_ value: YAMLNode, _ number: String) throws(ScenarioError) -> Step.Action {
+        let members = try reader.members(value, "repeat", keys: ["times", "steps"])
+        guard let times = members["times"], let list = members["steps"] else {
+            throw reader.error(value.line, "repeat: expected times and steps")
+        }
+        let count = try reader.number(times.value, "times", 1...UInt64(Self.stepLimit))
+        return .repeat(Int(count), try steps(list.value, in: "\(number)."))
+    }
+}

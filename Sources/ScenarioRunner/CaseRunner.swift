@@ -1,0 +1,179 @@
+import Configuration
+import Control
+import Glibc
+import Host
+import Scenario
+import SystemPackage
+import TestReport
+
+/// Runs a case from its machine's start to its end.
+public struct CaseRunner: Sendable {
+    /// What is told while it goes on.
+    public enum Progress: Sendable {
+        case boots
+        case step(StepReport)
+    }
+
+    /// swiftlet itself.
+    let program: FilePath
+    /// Where guests are, as GuestImages/build makes them.
+    let cache: FilePath
+    let interruption: Interruption
+    let progress: @Sendable (Progress) -> Void
+
+    public init(
+        program: FilePath, cache: FilePath, interruption: Interruption, progress: @escaping @Sendable (Progress) -> Void
+    ) {
+        self.program = program
+        self.cache = cache
+        self.interruption = interruption
+        self.progress = progress
+    }
+
+    private static let consoleLines = 60
+    private static let kernelLogLines = 300
+
+    /// - Parameters:
+    ///   - begun: when, in milliseconds since the run's beginning.
+    ///   - scratch: an empty directory.
+    public func run(_ test: ScenarioCase, file: String, seed: UInt64, begun: UInt64, scratch: FilePath) -> CaseReport {
+        let scenario = test.scenario
+        var report = CaseReport(
+            scenario: scenario.name, about: scenario.about, file: file,
+            matrix: test.settings.map { .init($0.name, $0.value) }, seed: seed, begun: begun, devices: scenario.devices)
+        let state = CaseState()
+        interruption.ends(state)
+        defer { interruption.ends(nil) }
+        do {
+            let guest = try GuestFiles(scenario, cache: cache)
+            let machine = try TestedMachine(program, try arguments(scenario, guest, scratch), in: scratch)
+            defer {
+                state.beginEnd()
+                machine.end()
+                MemoryLimit(of: machine.number).remove()
+            }
+            try run(scenario, seed, machine, state, &report)
+        } catch let error as RunnerError {
+            state.fail(CaseFailure(.host, error.description, at: state.clock.now))
+        } catch {
+            state.fail(CaseFailure(.host, "\(error)", at: state.clock.now))
+        }
+        state.complete(&report)
+        addSkipped(scenario, &report)
+        judge(scenario, &report)
+        return report
+    }
+
+    private func arguments(_ scenario: Scenario, _ guest: GuestFiles, _ scratch: FilePath) throws -> [String] {
+        var arguments = try ScratchDisks(scenario.machine, in: scratch).arguments
+        arguments += guest.arguments
+        arguments += ["--vsock", "cid=3,socket=\(scratch.appending("vsock"))"]
+        let words = scenario.guest.words
+        guard !words.isEmpty else { return arguments }
+        // It stands behind what the file says: the last one counts.
+        if let index = arguments.firstIndex(where: { $0.hasPrefix("--cmdline=") }) {
+            arguments[index] += " " + words
+        } else {
+            arguments.append("--cmdline=\(words)")
+        }
+        return arguments
+    }
+
+    private func run(
+        _ scenario: Scenario, _ seed: UInt64, _ machine: TestedMachine, _ state: CaseState, _ report: inout CaseReport
+    ) throws {
+        let agent = GuestAgent(socket: machine.agentSocket, state: state)
+        let figures = FigureSource(machine: machine, agent: agent, state: state)
+        let diagnosis = Diagnosis(machine: machine, agent: agent, state: state)
+        let workloads = WorkloadList()
+        progress(.boots)
+        let watch = MachineWatch(scenario: scenario, figures: figures, diagnosis: diagnosis)
+        var threads = [try Thread(name: "watch") { watch.run() }]
+        defer { for thread in threads { thread.join() } }
+        do {
+            try boot(agent, diagnosis, state)
+            let guest = GuestWatch(scenario: scenario, figures: figures, workloads: workloads, diagnosis: diagnosis)
+            threads.append(try Thread(name: "guest") { guest.run() })
+            let deadline = state.clock.now + scenario.timeout
+            threads.append(
+                try Thread(name: "deadline") {
+                    while state.clock.now < deadline, (try? state.checkIsGoing()) != nil { pauseBriefly() }
+                    state.fail(
+                        CaseFailure(
+                            .timeout, "the scenario took longer than \(scenario.timeout) ms", at: state.clock.now))
+                })
+            let runner = StepRunner(
+                scenario: scenario, seed: seed, machine: machine, agent: agent, workloads: workloads, figures: figures,
+                diagnosis: diagnosis, progress: { progress(.step($0)) })
+            try runner.run(scenario.steps)
+            if scenario.invariants.keepsData { try runner.verifyAll() }
+        } catch is CaseState.Over {}
+        report.kernelLog = kernelLog(agent, state)
+        if state.failure != nil { report.console = ConsoleText(path: machine.console).lastLines(Self.consoleLines) }
+        state.beginEnd()
+    }
+
+    /// Waits for the guest's agent.
+    private func boot(_ agent: GuestAgent, _ diagnosis: Diagnosis, _ state: CaseState) throws {
+        while state.clock.now < StepRunner.bootTime {
+            try state.checkIsGoing()
+            if (try? agent.bootID(within: 5_000)) != nil { return state.noteBoot() }
+            if let death = diagnosis.death(patience: 0) {
+                return state.fail(CaseFailure(.vmmDied, death, at: state.clock.now))
+            }
+            if let panic = diagnosis.panic {
+                return state.fail(CaseFailure(.guestPanicked, panic, at: state.clock.now))
+            }
+            pauseBriefly()
+        }
+        state.fail(
+            CaseFailure(
+                .guestHung, "the guest's agent has not answered within \(StepRunner.bootTime / 1000) s of the start",
+                at: state.clock.now))
+    }
+
+    /// What of the guest kernel's log is about memory, or about failures.
+    private func kernelLog(_ agent: GuestAgent, _ state: CaseState) -> [String] {
+        let watcher = GuestAgent(socket: agent.socket, state: CaseState())
+        guard let text = try? watcher.run(["dmesg"], within: 10_000).text else { return [] }
+        let words = [
+            "virtio_mem", "memory", "Memory", "offlin", "onlin", "hotplug", "oom", "Out of", "Kill", "BUG", "WARN",
+            "panic",
+            "Call Trace", "error", "zone",
+        ]
+        let lines = text.split(separator: "\n").filter { line in words.contains { line.contains($0) } }
+        return lines.suffix(Self.kernelLogLines).map(String.init)
+    }
+
+    /// Steps that were never begun.
+    private func addSkipped(_ scenario: Scenario, _ report: inout CaseReport) {
+        for step in scenario.steps where !report.steps.contains(where: { $0.number == step.number }) {
+            report.steps.append(
+                StepReport(
+                    number: step.number, text: step.name ?? step.text, line: step.line, outcome: .skipped,
+                    begun: report.milliseconds))
+        }
+    }
+
+    /// A scenario that has to fail passes when it fails as it says.
+    private func judge(_ scenario: Scenario, _ report: inout CaseReport) {
+        guard let expected = scenario.failure else { return }
+        switch report.outcome {
+        case .failed(let failure) where failure.kind == expected.kind && failure.message.contains(expected.message):
+            report.outcome = .passed
+        case .failed(let failure):
+            report.outcome = .failed(
+                CaseFailure(
+                    .check,
+                    "expected it to fail by \(expected.kind.rawValue) with \"\(expected.message)\", but it failed by"
+                        + " \(failure.kind.rawValue): \(failure.message)", line: failure.line, at: failure.at))
+        case .passed:
+            report.outcome = .failed(
+                CaseFailure(
+                    .check,
+                    "expected it to fail by \(expected.kind.rawValue) with \"\(expected.message)\", but it passed",
+                    at: report.milliseconds))
+        case .skipped: break
+        }
+    }
+}

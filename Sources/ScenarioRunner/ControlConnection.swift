@@ -1,0 +1,34 @@
+import Host
+import JSON
+import QMPProtocol
+import Synchronization
+import SystemPackage
+
+/// A connection to a machine's QMP for several threads, one command at a time.
+final class ControlConnection: Sendable {
+    private let client: Mutex<QMPClient>
+
+    /// Milliseconds until a machine that has just been started is there.
+    private static let patience: UInt64 = 60_000
+
+    /// - Parameter isRunning: whether the machine's process is there, for one whose socket isn't yet.
+    /// - Throws: `QMPClient.Failure`.
+    init(at path: FilePath, while isRunning: () -> Bool) throws {
+        let deadline = MonotonicInstant.now().advanced(byMilliseconds: Self.patience)
+        while true {
+            do throws(QMPClient.Failure) {
+                client = Mutex(try QMPClient(at: path))
+                return
+            } catch .gone where MonotonicInstant.now() < deadline && isRunning() {
+                pauseBriefly()
+            } catch {
+                throw error
+            }
+        }
+    }
+
+    /// - Throws: `QMPClient.Failure`.
+    func execute(_ command: String, _ arguments: [JSONValue.Member]) throws -> JSONValue {
+        try client.withLock { try $0.execute(command, arguments) }
+    }
+}

@@ -1,0 +1,73 @@
+import Host
+import Scenario
+import Synchronization
+import TestReport
+
+/// Looks at a guest all along: what its kernel says of its memory, whether it lives, and whether its programs keep what they
+/// have written. It runs on a thread of its own, as a guest may take long to answer.
+struct GuestWatch: Sendable {
+    let scenario: Scenario
+    let figures: FigureSource
+    let workloads: WorkloadList
+    let diagnosis: Diagnosis
+
+    /// Milliseconds for which what a guest has said is shown.
+    static let freshness: UInt64 = 3_000
+    /// Milliseconds between two questions.
+    private static let interval: UInt64 = 1_000
+    /// How long a guest may be silent, in milliseconds.
+    private static let patience: UInt64 = 60_000
+
+    private var state: CaseState { figures.state }
+
+    /// Watches until the case is over.
+    func run() {
+        var heard = state.clock.now
+        do {
+            while true {
+                try state.pause(Self.interval)
+                if try look() || state.mayRestart || isPaused { heard = state.clock.now }
+                guard state.clock.now < heard + Self.patience else {
+                    return state.fail(
+                        diagnosis.failure(.guestHung, "the guest has been silent for a minute", line: nil))
+                }
+            }
+        } catch {
+            // The case is over.
+        }
+    }
+
+    private var isPaused: Bool {
+        (try? figures.machine.execute("query-status"))?["running"] == .boolean(false)
+    }
+
+    /// - Returns: whether the guest has answered.
+    private func look() throws(CaseState.Over) -> Bool {
+        do {
+            let report = try figures.agent.memory(within: Self.patience / 2)
+            func amount(_ name: String) -> UInt64 { report.amounts.first { $0.name == name }?.value ?? 0 }
+            state.noteGuest(total: amount("MemTotal"), free: amount("MemFree"))
+            for condition in scenario.invariants.conditions where condition.isGuests { try check(condition) }
+            if scenario.invariants.keepsData { try workloads.forEach { try $0.look() } }
+            return true
+        } catch is CaseState.Over {
+            throw CaseState.Over()
+        } catch let failure as RunningWorkload.Failure {
+            state.fail(CaseFailure(failure.kind, failure.message, at: state.clock.now))
+            throw CaseState.Over()
+        } catch {
+            return false
+        }
+    }
+
+    private func check(_ condition: Condition) throws {
+        let values = try figures.values(of: condition.metrics, since: 0)
+        guard let value = values[condition.metric], condition.comparison.holds(value, { values[$0] }) == false else {
+            return
+        }
+        state.fail(
+            CaseFailure(
+                .invariant, "invariant \(condition.text): \(condition.metric) is \(condition.metric.text(value))",
+                line: condition.line, at: state.clock.now))
+    }
+}

@@ -1,0 +1,109 @@
+import Host
+import QMPProtocol
+import Scenario
+import TestReport
+
+/// Looks at a machine all along: takes samples of its memory, notes its events, and tells when something that must hold does
+/// not. It runs on a thread of its own, and keeps to what needs no answer of the guest.
+struct MachineWatch: Sendable {
+    let scenario: Scenario
+    let figures: FigureSource
+    let diagnosis: Diagnosis
+
+    private var state: CaseState { figures.state }
+    private var machine: TestedMachine { figures.machine }
+
+    /// Watches until the case is over.
+    func run() {
+        do {
+            let client = try QMPClient(at: machine.qmp)
+            while true {
+                try state.checkIsGoing()
+                try look()
+                try takeEvents(client, until: .now().advanced(byMilliseconds: scenario.interval))
+            }
+        } catch is CaseState.Over {
+            // A last look, for the plot.
+            try? sample(try MachineFigures(machine))
+        } catch {
+            guard !state.mayRestart else { return }
+            state.fail(diagnosis.failure(.host, "the machine does not answer: \(error)", line: nil))
+        }
+    }
+
+    private func takeEvents(_ client: QMPClient, until deadline: MonotonicInstant) throws {
+        while let event = try client.nextEvent(until: deadline) {
+            state.note(event: event.name)
+            take(event)
+        }
+    }
+
+    private func take(_ event: QMPEvent) {
+        let description = event.data?["description"]?.string ?? ""
+        switch event.name {
+        case "X_SWIFTLET_MEMORY_VIOLATION" where scenario.invariants.hasNoViolations:
+            fail("no-violation: the guest touched unplugged memory: \(description)", line: nil)
+        case "X_SWIFTLET_GUEST_FAILED":
+            guard !state.mayRestart else { return }
+            state.fail(CaseFailure(.guestPanicked, "the guest has failed: \(description)", at: state.clock.now))
+        case "RESET" where !state.mayRestart, "SHUTDOWN" where !state.mayRestart:
+            let what = event.name == "RESET" ? "the guest has restarted without being told to" : "the guest has ended"
+            state.fail(diagnosis.failure(.guestRebooted, what, line: nil))
+        default: break
+        }
+    }
+
+    private func fail(_ message: String, line: Int?) {
+        state.fail(CaseFailure(.invariant, message, line: line, at: state.clock.now))
+    }
+
+    private func look() throws {
+        let figures = try MachineFigures(machine)
+        try sample(figures)
+        try checkSettling(figures)
+        for condition in scenario.invariants.conditions where !condition.isGuests {
+            try check(condition)
+        }
+    }
+
+    private func sample(_ figures: MachineFigures) throws {
+        let now = state.clock.now
+        let guest = state.guest(since: now > GuestWatch.freshness ? now - GuestWatch.freshness : 0)
+        let devices = scenario.devices.map { id in
+            let device = figures.devices[id] ?? .init()
+            return MemorySample.Device(requested: device.requested, plugged: device.plugged, usable: device.usable)
+        }
+        state.add(
+            MemorySample(
+                at: now, devices: devices, guestTotal: guest?.total, guestFree: guest?.free,
+                resident: ResidentMemory.size(of: machine.number)))
+    }
+
+    /// What is plugged may lag behind a request for some time only.
+    private func checkSettling(_ figures: MachineFigures) throws {
+        guard let patience = scenario.invariants.settling, state.clock.now > state.lastResize + patience else { return }
+        for id in scenario.devices {
+            guard let device = figures.devices[id], device.plugged > device.requested else { continue }
+            fail(
+                "plugged-within-requested: \(id) has \(Metric.device(id, .plugged).text(Double(device.plugged))) plugged"
+                    + " and \(Metric.device(id, .requested).text(Double(device.requested))) requested,"
+                    + " \(state.clock.now - state.lastResize) ms after the last change of a requested size", line: nil)
+        }
+    }
+
+    private func check(_ condition: Condition) throws {
+        let values = try figures.values(of: condition.metrics, since: 0)
+        guard let value = values[condition.metric], condition.comparison.holds(value, { values[$0] }) == false else {
+            return
+        }
+        fail(
+            "invariant \(condition.text): \(condition.metric) is \(condition.metric.text(value))", line: condition.line)
+    }
+}
+
+extension Condition {
+    /// All figures that it is about.
+    var metrics: [Metric] { [metric] + comparison.metrics }
+    /// Whether the guest has to be asked.
+    var isGuests: Bool { metrics.contains(where: \.isGuests) }
+}

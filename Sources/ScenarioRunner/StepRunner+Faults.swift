@@ -1,0 +1,19 @@
+import Glibc
+import Host
+import Scenario
+import SystemPackage
+import TestReport
+
+/// Steps by which the host fails.
+extension StepRunner {
+    func inject(_ fault: Fault) throws {
+        switch fault {
+        case .kill: machine.send(signal: SIGKILL)
+        case .freeze(let milliseconds):
+            machine.send(signal: SIGSTOP)
+            defer { machine.send(signal: SIGCONT) }
+            try state.pause(milliseconds)
+        case .memoryLimit(let limit): try MemoryLimit(of: machine.number).set(limit)
+        }
+    }
+}

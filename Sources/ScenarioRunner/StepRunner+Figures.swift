@@ -1,0 +1,70 @@
+import Scenario
+import TestReport
+
+/// Steps that look at figures.
+extension StepRunner {
+    func value(of expression: Expression, since start: UInt64) throws -> Double {
+        let values = try figures.values(of: expression.metrics, since: start)
+        return expression.value { values[$0] } ?? 0
+    }
+
+    func check(_ conditions: [Condition], since start: UInt64) throws {
+        let values = try figures.values(of: conditions.flatMap(\.metrics), since: start)
+        for condition in conditions {
+            guard let value = values[condition.metric], condition.comparison.holds(value, { values[$0] }) != true else {
+                continue
+            }
+            throw CaseFailure(
+                .check, "expected \(condition.text), but it is \(condition.metric.text(value))", line: condition.line,
+                at: state.clock.now)
+        }
+    }
+
+    /// Waits until all conditions hold at once.
+    func wait(for conditions: [Condition], _ step: Step, since start: UInt64) throws {
+        let metrics = conditions.flatMap(\.metrics)
+        /// Values that have to stay as they are, and since when they have.
+        var steady: [Metric: (value: Double, since: UInt64)] = [:]
+        while true {
+            let values = try figures.values(of: metrics, since: start)
+            let now = state.clock.now
+            for (metric, value) in values where steady[metric]?.value != value { steady[metric] = (value, now) }
+            let missing = conditions.filter { condition in
+                guard let value = values[condition.metric] else { return true }
+                if case .unchanged(let time) = condition.comparison {
+                    return now - (steady[condition.metric]?.since ?? now) < time
+                }
+                return condition.comparison.holds(value) { values[$0] } != true
+            }
+            guard let first = missing.first else { return }
+            guard now < start + step.timeout else {
+                let found = values[first.metric].map { first.metric.text($0) } ?? "not known"
+                throw diagnosis.failure(
+                    .timeout, "waited \(step.timeout) ms for \(first.text), but it is \(found)", line: first.line)
+            }
+            try state.pause(Self.interval)
+        }
+    }
+
+    func wait(forConsole text: String, _ step: Step, since start: UInt64) throws {
+        let console = ConsoleText(path: machine.console)
+        while !console.text(since: 0).contains(text) {
+            guard state.clock.now < start + step.timeout else {
+                throw diagnosis.failure(
+                    .timeout, "waited \(step.timeout) ms for \"\(text)\" on the console", line: step.line)
+            }
+            try state.pause(Self.interval)
+        }
+    }
+
+    func measure(_ list: [NamedExpression], since start: UInt64) throws {
+        for figure in list {
+            let metrics = figure.expression.metrics
+            let unit: CaseReport.Measurement.Unit =
+                metrics.contains(where: \.isSize)
+                ? .bytes : metrics.contains(.elapsed) || metrics.contains(.took) ? .seconds : .count
+            state.measure(
+                CaseReport.Measurement(figure.name, try value(of: figure.expression, since: start), unit))
+        }
+    }
+}

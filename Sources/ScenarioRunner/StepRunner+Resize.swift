@@ -1,0 +1,68 @@
+import JSON
+import Scenario
+import TestReport
+
+/// Steps that change requested sizes, and wait for the guest to follow.
+extension StepRunner {
+    func resize(_ resize: Resize) throws {
+        for target in resize.targets {
+            let ids = target.id.map { [$0] } ?? scenario.devices
+            for id in ids { try set(id, try size(target.amount, of: id)) }
+        }
+    }
+
+    private func size(_ amount: Resize.Target.Amount, of id: String) throws -> UInt64 {
+        switch amount {
+        case .absolute(let expression): return try size(value(of: expression, since: state.clock.now), id)
+        case .relative(let expression, let isLess):
+            let change = try value(of: expression, since: state.clock.now)
+            let requested = Double(try MachineFigures(machine).devices[id]?.requested ?? 0)
+            return try size(isLess ? requested - change : requested + change, id)
+        }
+    }
+
+    private func size(_ value: Double, _ id: String) throws -> UInt64 {
+        guard value >= 0, value < 0x1p62 else {
+            throw CaseFailure(
+                .check, "resize: \(id): \(Metric.number(value)) bytes is no size", at: state.clock.now)
+        }
+        return UInt64(value)
+    }
+
+    private func set(_ id: String, _ size: UInt64) throws {
+        state.noteResize()
+        try machine.execute(
+            "qom-set",
+            [
+                .init("path", .string("/machine/peripheral/\(id)")), .init("property", "requested-size"),
+                .init("value", .number(size)),
+            ])
+        state.noteResize()
+    }
+
+    func settle(_ step: Step, since start: UInt64) throws {
+        while true {
+            let devices = try MachineFigures(machine).devices
+            let unsettled = scenario.devices.filter { devices[$0]?.plugged != devices[$0]?.requested }
+            if unsettled.isEmpty { return }
+            guard state.clock.now < start + step.timeout else {
+                let texts = unsettled.map { id in
+                    let device = devices[id] ?? .init()
+                    return "\(id) has \(Metric.device(id, .plugged).text(Double(device.plugged))) plugged of"
+                        + " \(Metric.device(id, .requested).text(Double(device.requested))) requested"
+                }
+                throw diagnosis.failure(
+                    .timeout, "settle: \(texts.joined(separator: ", ")) after \(step.timeout) ms", line: step.line)
+            }
+            try state.pause(Self.interval)
+        }
+    }
+
+    /// Sizes drawn at random; the last ones are waited for.
+    func resize(_ random: RandomResizes, _ step: Step) throws {
+        for change in random.changes(seed: seed) {
+            try state.pause(change.pause)
+            try set(change.device, change.size)
+        }
+    }
+}

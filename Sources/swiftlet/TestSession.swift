@@ -1,0 +1,102 @@
+import ArgumentParser
+import Configuration
+import Glibc
+import Host
+import KernelImage
+import QMPProtocol
+import Scenario
+import ScenarioRunner
+import SystemPackage
+import TestReport
+
+/// A run of scenarios, here or in an emulated host.
+struct TestSession {
+    let suite: ScenarioSuite
+    private let command: TestCommand
+    private let seed: UInt64
+
+    /// Reads the scenarios.
+    ///
+    /// - Throws: `ConfigurationError` for files that are no scenarios, `Refusal` where they can't be read.
+    init(_ command: TestCommand) throws {
+        self.command = command
+        var seed: UInt64 = 0
+        do {
+            if let path = command.rerun {
+                let report = try TestReport(at: path, option: "--rerun")
+                seed = report.seed
+                suite = try ScenarioSuite(rerunning: report)
+            } else {
+                seed = command.seed ?? Self.randomSeed()
+                var suite = try ScenarioSuite(paths: command.paths, seed: seed)
+                suite.choose(titles: command.filter, tags: command.tag)
+                self.suite = suite
+            }
+        } catch let error as ScenarioError {
+            throw ConfigurationError(error.file + ":\(error.line)", error.message)
+        } catch let error as RunnerError {
+            throw Refusal(error.description)
+        }
+        self.seed = seed
+        guard !suite.items.isEmpty else {
+            throw Refusal(command.rerun == nil ? "no case is left to run" : "nothing failed in \(command.rerun ?? "")")
+        }
+    }
+
+    /// As people can type it.
+    private static func randomSeed() -> UInt64 {
+        var bytes = [UInt8](repeating: 0, count: 4)
+        RandomBytes.fill(first: bytes.count, of: &bytes)
+        return bytes.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    func list() {
+        for item in suite.items {
+            let scenario = item.test.scenario
+            let tags = scenario.tags.isEmpty ? "" : " (\(scenario.tags.joined(separator: ", ")))"
+            show("\(item.title)\(tags): \(scenario.about)\n")
+        }
+    }
+
+    /// - Throws: `ExitCode` where something failed.
+    func perform() throws {
+        let reports = try TestReportFiles(command.report)
+        switch command.on {
+        case .auto where EmulatedHost.isNeeded, .emulated:
+            throw try EmulatedHost(memory: command.hostMemory, reports: reports.directory).become(arguments)
+        case .auto, .here: break
+        }
+        let status = try runHere(reports)
+        if status != 0 { throw ExitCode(status) }
+    }
+
+    /// What this command was given, for itself in another place.
+    private var arguments: [String] {
+        var arguments = ["test", "--on", "here", "--report", command.report]
+        if let rerun = command.rerun { arguments += ["--rerun", rerun] } else { arguments += ["--seed", "\(seed)"] }
+        arguments += command.filter.flatMap { ["--filter", $0] } + command.tag.flatMap { ["--tag", $0] }
+        return arguments + command.paths
+    }
+
+    private func runHere(_ reports: TestReportFiles) throws -> Int32 {
+        guard let cache = KernelCache.standardRoot else {
+            throw Refusal("without HOME there is no place for the guests that GuestImages/build makes")
+        }
+        let interruption = Interruption()
+        let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGQUIT])
+        let watch = TestInterruption(interruption, signals)
+        try watch.start()
+        let scratch = try TestScratch()
+        defer { scratch.remove() }
+        let progress = TestProgress()
+        let runner = SuiteRunner(
+            program: try ProcessImage.path(), cache: cache, interruption: interruption, progress: { progress.take($0) })
+        var report = TestReport(
+            version: "\(QMPVersion.swiftlet)", host: .current, started: WallClock.microseconds(), seed: seed)
+        try runner.run(suite, scratch: scratch.directory, into: &report) { try reports.write($0, isComplete: false) }
+        try reports.write(report, isComplete: true)
+        progress.summarize(report, reports.directory)
+        guard !interruption.isWanted else { return 130 }
+        return report.failedCount > 0 ? 1 : 0
+    }
+}

@@ -1,0 +1,76 @@
+import Control
+import Testing
+
+@testable import Scenario
+
+/// What stands in a scenario's file beside its steps.
+struct ScenarioFileTests {
+    @Test func allOfItIsRead() throws {
+        let scenario = try parse(
+            """
+            scenario: grow
+            about: It grows.
+            tags: [quick, claim]
+            timeout: 2m
+            interval: 250ms
+            guest: {kernel: "6.12", image: kdump, online: auto-movable, init-on-alloc: off, command-line: quiet}
+            machine:
+              cpus: 2
+              virtio-mem: [{id: vm0, size: 1G}, "id=vm1,size=2G"]
+            invariants:
+              plugged-within-requested: 30s
+              data-intact: false
+              host.resident: <= 1G
+            must-fail: {kind: guest-hung, message: silent}
+            steps:
+              - settle
+            """
+        ).cases[0].scenario
+        #expect(scenario.name == "grow" && scenario.about == "It grows." && scenario.tags == ["quick", "claim"])
+        #expect(scenario.timeout == 120_000 && scenario.interval == 250)
+        #expect(scenario.guest.kernel == "6.12" && scenario.guest.image == .kdump)
+        #expect(
+            scenario.guest.words
+                == "memory_hotplug.online_policy=auto-movable memhp_default_state=online init_on_alloc=0 quiet")
+        #expect(scenario.machine.arguments(beside: []).first == "--cpus=2" && scenario.devices == ["vm0", "vm1"])
+        #expect(scenario.invariants.settling == 30_000 && !scenario.invariants.keepsData)
+        #expect(scenario.invariants.hasNoViolations && scenario.invariants.conditions.count == 1)
+        #expect(scenario.failure == ExpectedFailure(kind: .guestHung, message: "silent"))
+        #expect(scenario.steps.count == 1 && scenario.steps[0].line == 16)
+    }
+
+    @Test func littleIsEnough() throws {
+        let scenario = try ScenarioFile(parsing: Array("steps: [settle]".utf8), path: "dir/small.yaml").cases[0]
+            .scenario
+        #expect(scenario.name == "small" && scenario.timeout == 300_000 && scenario.interval == 500)
+        #expect(scenario.invariants.keepsData && scenario.invariants.hasNoViolations && scenario.failure == nil)
+        #expect(scenario.guest == GuestChoice() && scenario.guest.words.isEmpty)
+    }
+
+    /// (text, line, a part of the message)
+    @Test(arguments: [
+        ("", 1, "expected a scenario"),
+        ("- settle", 1, "the scenario: expected a mapping with scenario, about"),
+        ("steps: [settle]\nsteps: [settle]", 2, "\"steps\" is given twice"),
+        ("machine: {}\n", 1, "expected 'steps:'"),
+        ("steps: [settle]\nsteps2: 1", 2, "there is no \"steps2\"; there are scenario, about"),
+        ("steps: settle", 1, "steps: expected a list"),
+        ("steps: []", 1, "steps: expected a list"),
+        ("steps: [settle]\ntimeout: 5", 2, "timeout: \"5\" is not a duration"),
+        ("steps: [settle]\ninterval: 1ms", 2, "interval: expected a duration from 50ms to 1m"),
+        ("steps: [settle]\nmachine:\n  memery: 1G", 3, "machine: no option is called \"memery\""),
+        ("steps: [settle]\nguest:\n  image: big", 3, "image: expected one of guest, kdump, not \"big\""),
+        ("steps: [settle]\nguest:\n  init-on-alloc: maybe", 3, "init-on-alloc: expected true or false"),
+        ("steps: [settle]\ninvariants:\n  guest.blocks.some: 1", 3, "\"guest.blocks.some\" is no figure"),
+        ("steps: [settle]\ninvariants:\n  guest.boots: unchanged 5s", 3, "\"unchanged\" is for steps that wait"),
+        ("steps: [settle]\nmust-fail:\n  kind: burnt", 3, "kind: expected one of check, invariant"),
+        ("steps: [settle]\nmust-fail: {message: x}", 2, "must-fail: expected the failure's kind"),
+        ("steps: [settle]\n\tx", 2, ""),
+    ])
+    func mistakesAreToldWithTheirLine(text: String, line: Int, message: String) throws {
+        let error = try #require(throws: ScenarioError.self) { try parse(text) }
+        #expect(error.line == line && error.file == "test.yaml")
+        #expect(error.message.contains(message), "\(error.message)")
+        #expect(error.description == "test.yaml:\(line): \(error.message)")
+    }
+}
