@@ -13,7 +13,7 @@ public final class Interruption: Sendable {
     public func want() {
         values.withLock { values in
             values.isWanted = true
-            values.state?.fail(CaseFailure(.host, "interrupted", at: values.state?.clock.now ?? 0))
+            values.state?.fail(.interruption(at: values.state?.clock.now ?? 0))
         }
     }
 
@@ -21,7 +21,7 @@ public final class Interruption: Sendable {
     func ends(_ state: CaseState?) {
         values.withLock { values in
             values.state = state
-            if values.isWanted { state?.fail(CaseFailure(.host, "interrupted", at: 0)) }
+            if values.isWanted { state?.fail(.interruption(at: 0)) }
         }
     }
 }

@@ -70,6 +70,12 @@ public struct ScenarioSuite: Sendable {
         }
     }
 
+    /// Leaves out what a run has done already.
+    public mutating func leaveOut(_ report: TestReport) {
+        let done = Set(report.cases.map(\.title))
+        items.removeAll { done.contains($0.title) }
+    }
+
     /// A seed of its own for each case, whichever others run (FNV-1a of the title).
     private static func seed(_ seed: UInt64, _ title: String) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325

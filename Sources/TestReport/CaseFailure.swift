@@ -19,6 +19,11 @@ public struct CaseFailure: Error, Sendable, Equatable {
         case host
     }
 
+    /// That somebody ended the run.
+    public static func interruption(at time: UInt64) -> CaseFailure { CaseFailure(.host, "interrupted", at: time) }
+
+    public var isInterruption: Bool { kind == .host && message == "interrupted" }
+
     public var kind: Kind
     /// What was expected, and what was seen.
     public var message: String

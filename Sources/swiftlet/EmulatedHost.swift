@@ -40,14 +40,40 @@ struct EmulatedHost {
                 + " \(try ProcessImage.path()): SWIFTLET_KVM_HOST names it")
     }
 
-    /// Turns this process into one that runs this program there.
+    /// Runs this program there. An emulated host stands still now and then: the run goes on in another one.
     ///
-    /// - Returns: why that can't be done.
-    func become(_ arguments: [String]) throws -> Refusal {
+    /// - Parameter arguments: of `swiftlet test`.
+    /// - Returns: the program's status.
+    func run(_ arguments: [String]) throws -> Int32 {
         _ = unsafe setenv("KVM_HOST_OUT", reports.string, 1)
         let own = try ProcessImage.path().string
-        let error = ProcessImage.replace(
-            with: program, arguments: ["--memory", memory, "--emulated", "--", own] + arguments, keeping: [])
-        return Refusal("\(program): \(error)")
+        let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGQUIT])
+        var further: [String] = []
+        for attempt in 1... {
+            let child = try ChildProcess(
+                program, ["--memory", memory, "--emulated", "--", own] + arguments + further, input: .standardInput,
+                output: .standardOutput, error: .standardError, inherited: [])
+            let status = Self.wait(for: child, signals)
+            guard status == Self.hostFailed, attempt < Self.attempts else { return status }
+            complain("the emulated host has failed; going on in another one")
+            if (try? Stat(reports.appending("report.json"))) != nil { further = ["--resume"] }
+        }
+        return Self.hostFailed
+    }
+
+    /// Of Tools/kvm-host, where there was no host, or it broke.
+    private static let hostFailed: Int32 = 125
+    private static let attempts = 3
+
+    private static func wait(for child: ChildProcess, _ signals: borrowing SignalDescriptor) -> Int32 {
+        while true {
+            switch child.poll() {
+            case .exited(let status): return status
+            case .killed(let signal): return 128 + signal
+            case nil: break
+            }
+            _ = ByteStream.waitUntilReadable(signals.descriptor, milliseconds: 200)
+            while let signal = signals.next() { child.send(signal: signal) }
+        }
     }
 }

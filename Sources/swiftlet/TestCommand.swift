@@ -61,6 +61,9 @@ struct TestCommand: ParsableCommand {
         completion: .file())
     var rerun: String?
 
+    @Flag(help: "Go on with a run that was cut off, by the report.json that it left where --report says.")
+    var resume = false
+
     @Flag(help: "Compare two reports (report.json) instead of running anything.")
     var compare = false
 
@@ -83,6 +86,7 @@ struct TestCommand: ParsableCommand {
         guard !paths.isEmpty || rerun != nil else {
             throw ValidationError("give a file with a scenario, or a directory of them")
         }
+        guard !resume || rerun == nil else { throw ValidationError("--resume and --rerun exclude each other") }
         guard paths.isEmpty || rerun == nil else {
             throw ValidationError("--rerun takes its scenarios from the report: give no others")
         }

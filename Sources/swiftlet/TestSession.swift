@@ -14,6 +14,8 @@ struct TestSession {
     let suite: ScenarioSuite
     private let command: TestCommand
     private let seed: UInt64
+    /// What a run that was cut off has found.
+    private let before: TestReport?
 
     /// Reads the scenarios.
     ///
@@ -21,15 +23,23 @@ struct TestSession {
     init(_ command: TestCommand) throws {
         self.command = command
         var seed: UInt64 = 0
+        var before: TestReport?
+        if command.resume {
+            before = try TestReport(at: FilePath(command.report).appending("report.json").string, option: "--resume")
+        }
         do {
             if let path = command.rerun {
                 let report = try TestReport(at: path, option: "--rerun")
                 seed = report.seed
                 suite = try ScenarioSuite(rerunning: report)
             } else {
-                seed = command.seed ?? Self.randomSeed()
+                seed = before?.seed ?? command.seed ?? Self.randomSeed()
                 var suite = try ScenarioSuite(paths: command.paths, seed: seed)
                 suite.choose(titles: command.filter, tags: command.tag)
+                if var before {
+                    before.cases.removeAll { $0.outcome.isToBeRun }
+                    suite.leaveOut(before)
+                }
                 self.suite = suite
             }
         } catch let error as ScenarioError {
@@ -38,7 +48,8 @@ struct TestSession {
             throw Refusal(error.description)
         }
         self.seed = seed
-        guard !suite.items.isEmpty else {
+        self.before = before
+        guard !suite.items.isEmpty || before != nil else {
             throw Refusal(command.rerun == nil ? "no case is left to run" : "nothing failed in \(command.rerun ?? "")")
         }
     }
@@ -61,18 +72,17 @@ struct TestSession {
     /// - Throws: `ExitCode` where something failed.
     func perform() throws {
         let reports = try TestReportFiles(command.report)
-        switch command.on {
-        case .auto where EmulatedHost.isNeeded, .emulated:
-            throw try EmulatedHost(memory: command.hostMemory, reports: reports.directory).become(arguments)
-        case .auto, .here: break
-        }
-        let status = try runHere(reports)
+        let isEmulated = command.on == .emulated || command.on == .auto && EmulatedHost.isNeeded
+        let status =
+            isEmulated
+            ? try EmulatedHost(memory: command.hostMemory, reports: reports.directory).run(arguments) : try runHere(reports)
         if status != 0 { throw ExitCode(status) }
     }
 
     /// What this command was given, for itself in another place.
     private var arguments: [String] {
         var arguments = ["test", "--on", "here", "--report", command.report]
+        if command.resume { arguments.append("--resume") }
         if let rerun = command.rerun { arguments += ["--rerun", rerun] } else { arguments += ["--seed", "\(seed)"] }
         arguments += command.filter.flatMap { ["--filter", $0] } + command.tag.flatMap { ["--tag", $0] }
         return arguments + command.paths
@@ -93,6 +103,11 @@ struct TestSession {
             program: try ProcessImage.path(), cache: cache, interruption: interruption, progress: { progress.take($0) })
         var report = TestReport(
             version: "\(QMPVersion.swiftlet)", host: .current, started: WallClock.microseconds(), seed: seed)
+        // What was skipped then, and what failed as the host did, has its turn now.
+        if let before {
+            report = before
+            report.cases.removeAll { $0.outcome.isToBeRun }
+        }
         try runner.run(suite, scratch: scratch.directory, into: &report) { try reports.write($0, isComplete: false) }
         try reports.write(report, isComplete: true)
         progress.summarize(report, reports.directory)

@@ -50,6 +50,13 @@ def waiting_kernel():
     return (header + segment).ljust(0x1000, b"\0") + b"\xf4\xeb\xfd".ljust(0x1000, b"\0")
 
 
+def guest_directory(kernel):
+    """Where GuestImages/build puts the guest with a kernel of that version."""
+    cache = os.environ.get("SWIFTLET_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "swiftlet")
+    return os.path.join(cache, "guest", kernel)
+
+
 class Place:
     """A directory with run directories, a cache, and a kernel for machines that only wait: for a `with` statement.
 
@@ -121,10 +128,7 @@ class Place:
 
     def start_linux(self, name, *options):
         """Starts a machine in the background whose guest is Linux, and waits until that is ready."""
-        # Where GuestImages/build puts guests.
-        cache = os.environ.get("SWIFTLET_CACHE") or os.path.join(
-            os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "swiftlet")
-        guest = os.path.join(cache, "guest", "6.1")
+        guest = guest_directory("6.1")
         self.run(
             "run", "--name", name, "--detach", "--kernel", f"{guest}/vmlinuz", "--initrd", f"{guest}/initrd", *options)
         seen = b""

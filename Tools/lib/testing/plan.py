@@ -16,7 +16,7 @@ NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\.", "--skip", FULL_S
 TOOL_TEST_SECONDS = {
     "api-test": 180, "kvm-host-test": 100, "guest-image-test": 120, "fuzz-test": 60, "qmp-test": 100,
     "terminal-test": 40, "examples-test": 50,
-    "disk-crash-test": 80}
+    "disk-crash-test": 80, "scenario-test": 400}
 # What they are given in the quick set.
 TOOL_TEST_ARGUMENTS = {"guest-image-test": ["--kernel", "6.1"]}
 # Those of them that start two hosts themselves.
@@ -162,6 +162,7 @@ def all_parts():
     tools = [
         ("full-guest-image", "the guest image, with the other kernel", ["guest-image-test", "--kernel", "6.12"], 130),
         ("full-qmp", "QMP beside a hundred clients that send garbage", ["qmp-test", "--full", "crowd"], 170),
+        ("full-scenarios", "the library of scenarios", ["scenario-test", "--full"], 2400),
         ("full-kvm-host", "hosts that stand still", ["kvm-host-test", "stands_still"], 130)]
     for name, title, (tool, *arguments), seconds in tools:
         command = [f"Tests/Tools/{tool}", *arguments]
