@@ -28,6 +28,8 @@ final class RunningWorkload: Sendable {
     private let agent: GuestAgent
 
     private static let program = "memory-load"
+    /// What patterns are made of, any number.
+    private static let seed = "1"
 
     /// Starts it, and waits until it holds what it is to hold.
     init(_ workload: Workload, bytes: UInt64, _ agent: GuestAgent, within milliseconds: UInt64) throws {
@@ -35,9 +37,10 @@ final class RunningWorkload: Sendable {
         self.agent = agent
         let deadline = agent.state.clock.now + milliseconds
         let channel = try agent.channel(until: deadline)
-        let arguments = [
+        var arguments = [
             Self.program, workload.kind.rawValue, "\(bytes)", workload.node.map { "\($0)" } ?? "any",
         ]
+        if workload.kind == .pattern { arguments.append(Self.seed) }
         try channel.send(AgentRequest.exec(ExecRequest(arguments)).frame)
         connection = Mutex(Connection(channel: channel))
         try expect(["ready"], until: deadline)

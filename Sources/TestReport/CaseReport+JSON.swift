@@ -16,6 +16,7 @@ extension CaseReport {
         case .skipped(let reason): members.append(JSONValue.Member("reason", .string(reason)))
         case .failed(let failure): members.append(JSONValue.Member("failure", failure.json))
         }
+        if let foreseen { members.append(JSONValue.Member("foreseen-failure", foreseen.json)) }
         return .object(
             members + [
                 JSONValue.Member("begun", .number(begun)),
@@ -38,6 +39,9 @@ extension CaseReport {
                 Setting(try element.member("name").string(), try element.member("value").string())
             },
             seed: try reader.member("seed").unsigned(), outcome: try CaseOutcome(ofCase: reader),
+            foreseen: try reader.optional("foreseen-failure").map { (member) throws(TestReportError) in
+                try CaseFailure(member)
+            },
             begun: try reader.member("begun").unsigned(), milliseconds: try reader.member("milliseconds").unsigned(),
             steps: try reader.member("steps").elements().map { (element) throws(TestReportError) in
                 try StepReport(element)

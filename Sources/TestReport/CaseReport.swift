@@ -40,6 +40,8 @@ public struct CaseReport: Sendable, Equatable {
     /// What its random steps were drawn from.
     public var seed: UInt64
     public var outcome: CaseOutcome
+    /// How it failed, where that is what it is for: it has passed.
+    public var foreseen: CaseFailure?
     /// When it began, in milliseconds since the run's beginning, and how long it took.
     public var begun: UInt64
     public var milliseconds: UInt64
@@ -55,7 +57,7 @@ public struct CaseReport: Sendable, Equatable {
 
     public init(
         scenario: String, about: String = "", file: String, matrix: [Setting] = [], seed: UInt64,
-        outcome: CaseOutcome = .passed, begun: UInt64 = 0, milliseconds: UInt64 = 0, steps: [StepReport] = [],
+        outcome: CaseOutcome = .passed, foreseen: CaseFailure? = nil, begun: UInt64 = 0, milliseconds: UInt64 = 0, steps: [StepReport] = [],
         measurements: [Measurement] = [], devices: [String] = [], samples: [MemorySample] = [],
         kernelLog: [String] = [],
         console: [String] = []
@@ -66,6 +68,7 @@ public struct CaseReport: Sendable, Equatable {
         self.matrix = matrix
         self.seed = seed
         self.outcome = outcome
+        self.foreseen = foreseen
         self.begun = begun
         self.milliseconds = milliseconds
         self.steps = steps

@@ -33,7 +33,14 @@ extension HTMLReport {
 
     private func reason(_ testCase: CaseReport) -> Markup {
         switch testCase.outcome {
-        case .passed: return ""
+        case .passed:
+            guard let failure = testCase.foreseen else { return "" }
+            let time = ReportFormat.duration(milliseconds: failure.at)
+            return """
+                <p class="message">Failed after \(time), as it has to: <span class="kind">\(failure.kind.rawValue)</span> \
+                \(failure.message)</p>
+
+                """
         case .skipped(let reason): return "<p class=\"message skipped\">\(reason)</p>\n"
         case .failed(let failure):
             let step: Markup = testCase.failedStep.map { "In step \($0.number), " } ?? ""

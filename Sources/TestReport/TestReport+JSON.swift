@@ -13,7 +13,8 @@ extension TestReport {
     ///   `console`,
     /// - `matrix`, objects with `name` and `value`,
     /// - `outcome`, which is `passed`, `failed` or `skipped`; with the latter two a `failure` (`kind`, `message`, `at`, and
-    ///   `line` where there is one) or a `reason`,
+    ///   `line` where there is one) or a `reason`; where a case passed because it failed as it has to, a
+    ///   `foreseen-failure`,
     /// - `steps`, objects with `number`, `text`, `line`, `outcome`, `begun` (since the case began) and `milliseconds`,
     /// - `measurements`, objects with `name`, `value` and `unit` (`bytes`, `seconds` or `count`); a value that is not
     ///   finite is the word `infinity`, `-infinity` or `nan`,

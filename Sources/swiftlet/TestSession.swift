@@ -75,7 +75,8 @@ struct TestSession {
         let isEmulated = command.on == .emulated || command.on == .auto && EmulatedHost.isNeeded
         let status =
             isEmulated
-            ? try EmulatedHost(memory: command.hostMemory, reports: reports.directory).run(arguments) : try runHere(reports)
+            ? try EmulatedHost(memory: command.hostMemory, reports: reports.directory).run(arguments)
+            : try runHere(reports)
         if status != 0 { throw ExitCode(status) }
     }
 

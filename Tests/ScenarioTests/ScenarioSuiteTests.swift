@@ -42,7 +42,8 @@ final class ScenarioSuiteTests {
         let suite = try suite()
         #expect(suite.items.map(\.title) == ["first", "b [size=1M]", "b [size=2M]", "c"])
         #expect(suite.items.map(\.file).last == directory.appending("inner").appending("c.yaml").string)
-        guard case .guest(let command) = suite.items[3].test.scenario.steps[0].action else { return #expect(Bool(false)) }
+        let step = suite.items[3].test.scenario.steps[0]
+        guard case .guest(let command) = step.action else { return #expect(Bool(false)) }
         #expect(command.command == "ls \(directory)/inner")
     }
 

@@ -86,11 +86,14 @@ extension SampleReport {
         switch random.next() % 3 {
         case 0: return .passed
         case 1: return .skipped(text(&random))
-        default:
-            let kind = CaseFailure.Kind.allCases.randomElement(using: &random) ?? .check
-            let line = optional(&random, Int(number(&random) >> 1))
-            return .failed(CaseFailure(kind, text(&random), line: line, at: number(&random)))
+        default: return .failed(failure(&random))
         }
+    }
+
+    private static func failure(_ random: inout SeededGenerator) -> CaseFailure {
+        let kind = CaseFailure.Kind.allCases.randomElement(using: &random) ?? .check
+        let line = optional(&random, Int(number(&random) >> 1))
+        return CaseFailure(kind, text(&random), line: line, at: number(&random))
     }
 
     private static func measurement(_ random: inout SeededGenerator) -> CaseReport.Measurement {
@@ -107,6 +110,7 @@ extension SampleReport {
         return CaseReport(
             scenario: text(&random), about: text(&random), file: text(&random),
             matrix: list(&random) { .init(text(&$0), text(&$0)) }, seed: random.next(), outcome: outcome(&random),
+            foreseen: optional(&random, failure(&random)),
             begun: number(&random), milliseconds: number(&random),
             steps: list(&random) {
                 StepReport(
