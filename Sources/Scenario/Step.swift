@@ -6,7 +6,7 @@ public struct Step: Sendable {
         case wait([Condition])
         /// So many milliseconds.
         case pause(UInt64)
-        /// Until the console shows a text, since the step before.
+        /// Until the console has shown a text.
         case console(String)
         /// Until every device has plugged what is requested.
         case settle

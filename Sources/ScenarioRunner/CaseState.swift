@@ -25,6 +25,8 @@ final class CaseState: Sendable {
         var consoleStart: UInt64 = 0
         /// What the guest has said of its memory last, and when.
         var guest: (total: UInt64, free: UInt64, at: UInt64)?
+        /// Steps that keep the machine's process from running.
+        var freezes = 0
         /// Steps during which the guest may start anew or end.
         var restartsUnderWay = 0
         /// Resets that steps have led to.
@@ -132,6 +134,12 @@ final class CaseState: Sendable {
             values.consoleStart = console
         }
     }
+
+    func beginFreeze() { values.withLock { $0.freezes += 1 } }
+    func endFreeze() { values.withLock { $0.freezes -= 1 } }
+    /// Whether nothing is to be expected of the machine's process.
+    var isFrozen: Bool { values.withLock { $0.freezes > 0 } }
+    var isEnding: Bool { values.withLock { $0.isEnding } }
 
     var consoleStart: UInt64 { values.withLock { $0.consoleStart } }
 

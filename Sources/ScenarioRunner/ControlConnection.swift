@@ -6,7 +6,9 @@ import SystemPackage
 
 /// A connection to a machine's QMP for several threads, one command at a time.
 final class ControlConnection: Sendable {
-    private let client: Mutex<QMPClient>
+    private let path: FilePath
+    /// Nil where an answer did not come in time: a late one is not to be taken for another's.
+    private let client: Mutex<QMPClient?>
 
     /// Milliseconds until a machine that has just been started is there.
     private static let patience: UInt64 = 60_000
@@ -14,6 +16,7 @@ final class ControlConnection: Sendable {
     /// - Parameter isRunning: whether the machine's process is there, for one whose socket isn't yet.
     /// - Throws: `QMPClient.Failure`.
     init(at path: FilePath, while isRunning: () -> Bool) throws {
+        self.path = path
         let deadline = MonotonicInstant.now().advanced(byMilliseconds: Self.patience)
         while true {
             do throws(QMPClient.Failure) {
@@ -29,6 +32,15 @@ final class ControlConnection: Sendable {
 
     /// - Throws: `QMPClient.Failure`.
     func execute(_ command: String, _ arguments: [JSONValue.Member]) throws -> JSONValue {
-        try client.withLock { try $0.execute(command, arguments) }
+        try client.withLock { client in
+            if client == nil { client = try QMPClient(at: path) }
+            guard let connection = client else { throw QMPClient.Failure.gone }
+            do throws(QMPClient.Failure) {
+                return try connection.execute(command, arguments)
+            } catch {
+                if case .silent = error { client = nil }
+                throw error
+            }
+        }
     }
 }

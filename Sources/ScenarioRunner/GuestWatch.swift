@@ -26,7 +26,7 @@ struct GuestWatch: Sendable {
         do {
             while true {
                 try state.pause(Self.interval)
-                if try look() || state.mayRestart || isPaused { heard = state.clock.now }
+                if try look() || state.mayRestart || state.isFrozen || isPaused { heard = state.clock.now }
                 guard state.clock.now < heard + Self.patience else {
                     return state.fail(
                         diagnosis.failure(.guestHung, "the guest has been silent for a minute", line: nil))

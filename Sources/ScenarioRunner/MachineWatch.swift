@@ -15,19 +15,28 @@ struct MachineWatch: Sendable {
 
     /// Watches until the case is over.
     func run() {
-        do {
-            let client = try QMPClient(at: machine.qmp)
-            while true {
-                try state.checkIsGoing()
-                try look()
-                try takeEvents(client, until: .now().advanced(byMilliseconds: scenario.interval))
+        while true {
+            do {
+                try watch()
+            } catch is CaseState.Over {
+                // A last look, for the plot.
+                try? sample(try MachineFigures(machine))
+                return
+            } catch QMPClient.Failure.silent where state.isFrozen {
+                continue
+            } catch {
+                guard !state.isEnding else { return }
+                return state.fail(diagnosis.failure(.host, "the machine does not answer: \(error)", line: nil))
             }
-        } catch is CaseState.Over {
-            // A last look, for the plot.
-            try? sample(try MachineFigures(machine))
-        } catch {
-            guard !state.mayRestart else { return }
-            state.fail(diagnosis.failure(.host, "the machine does not answer: \(error)", line: nil))
+        }
+    }
+
+    private func watch() throws {
+        let client = try QMPClient(at: machine.qmp)
+        while true {
+            try state.checkIsGoing()
+            try look()
+            try takeEvents(client, until: .now().advanced(byMilliseconds: scenario.interval))
         }
     }
 

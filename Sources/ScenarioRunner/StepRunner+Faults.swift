@@ -10,8 +10,14 @@ extension StepRunner {
         switch fault {
         case .kill: machine.send(signal: SIGKILL)
         case .freeze(let milliseconds):
+            state.beginFreeze()
             machine.send(signal: SIGSTOP)
-            defer { machine.send(signal: SIGCONT) }
+            defer {
+                machine.send(signal: SIGCONT)
+                // Whoever asked meanwhile has his answer, before silence counts again.
+                _ = try? machine.execute("query-status")
+                state.endFreeze()
+            }
             try state.pause(milliseconds)
         case .memoryLimit(let limit): try MemoryLimit(of: machine.number).set(limit)
         }

@@ -57,7 +57,8 @@ public struct CaseReport: Sendable, Equatable {
 
     public init(
         scenario: String, about: String = "", file: String, matrix: [Setting] = [], seed: UInt64,
-        outcome: CaseOutcome = .passed, foreseen: CaseFailure? = nil, begun: UInt64 = 0, milliseconds: UInt64 = 0, steps: [StepReport] = [],
+        outcome: CaseOutcome = .passed, foreseen: CaseFailure? = nil, begun: UInt64 = 0, milliseconds: UInt64 = 0,
+        steps: [StepReport] = [],
         measurements: [Measurement] = [], devices: [String] = [], samples: [MemorySample] = [],
         kernelLog: [String] = [],
         console: [String] = []
