@@ -29,10 +29,11 @@ public final class ChildProcess {
     /// - Parameters:
     ///   - arguments: without the program's own name, which is the last component of its path.
     ///   - inherited: become its descriptors from `inheritedNumber` on.
+    ///   - isApart: whether it has a process group of its own, which a terminal's keys don't reach.
     /// - Throws: `SystemCallError` where it can't be started.
     public init(
         _ program: FilePath, _ arguments: [String], input: FileDescriptor, output: FileDescriptor,
-        error: FileDescriptor, inherited: [FileDescriptor]
+        error: FileDescriptor, inherited: [FileDescriptor], isApart: Bool = false
     ) throws(SystemCallError) {
         let given = [input, output, error] + inherited
         // One whose number another one is to get would be lost on the way.
@@ -52,7 +53,8 @@ public final class ChildProcess {
         unsafe posix_spawnattr_setsigmask(&attributes, &signals)
         unsafe sigaddset(&signals, SIGPIPE)
         unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (isApart ? POSIX_SPAWN_SETPGROUP : 0)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
         defer { extendLifetime(apart) }
         process = try unsafe ProcessImage.spawn(program, arguments, &actions, &attributes)
     }

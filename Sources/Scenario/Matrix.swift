@@ -34,10 +34,10 @@ struct Matrix {
             guard !values.isEmpty else {
                 throw ScenarioError(file: file, line: entry.line, "matrix: \(entry.key): expected a value at least")
             }
-            choices = choices.flatMap { choice in values.map { choice + [$0] } }
-            guard choices.count <= Self.limit else {
+            guard values.count <= Self.limit, choices.count * values.count <= Self.limit else {
                 throw ScenarioError(file: file, line: entry.line, "matrix: more than \(Self.limit) cases")
             }
+            choices = choices.flatMap { choice in values.map { choice + [$0] } }
         }
         for setting in excluded.joined() where !names.contains(setting.name) {
             throw ScenarioError(

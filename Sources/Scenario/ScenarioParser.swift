@@ -31,6 +31,11 @@ struct ScenarioParser {
             about: try text(members["about"]) ?? "", tags: [], timeout: Scenario.defaultTimeout,
             interval: Scenario.defaultInterval, guest: try guest(members["guest"]), machine: machine, devices: devices,
             invariants: try invariants(members["invariants"], parser), steps: try parser.steps(steps.value, in: ""))
+        if scenario.guest.kernel != nil || scenario.guest.image != .guest, let guest = members["guest"],
+            machine.entries.contains(where: { $0.option == "kernel" })
+        {
+            throw reader.error(guest.line, "guest: its kernel and image are those of 'machine', which names a kernel")
+        }
         if let tags = members["tags"] {
             for node in try reader.list(tags.value, "tags") { scenario.tags.append(try reader.text(node, "tags")) }
         }
@@ -61,11 +66,18 @@ struct ScenarioParser {
     private func machine(_ entry: YAMLNode.Entry?) throws(ScenarioError) -> MachineFile {
         guard let entry else { return MachineFile([]) }
         do throws(YAMLError) {
-            return try MachineFile(reading: entry.value)
+            let machine = try MachineFile(reading: entry.value)
+            if let own = machine.entries.first(where: { Self.ownOptions.contains($0.option) }) {
+                throw YAMLError(line: entry.line, "\(own.option) is the scenario's own")
+            }
+            return machine
         } catch {
             throw reader.error(error.line, "machine: \(error.message)")
         }
     }
+
+    /// Options by which whoever runs the scenario reaches the machine.
+    private static let ownOptions = ["serial", "qmp", "vsock", "monitor", "detach", "name", "log-file", "log-format"]
 
     private func guest(_ entry: YAMLNode.Entry?) throws(ScenarioError) -> GuestChoice {
         var guest = GuestChoice()

@@ -40,4 +40,6 @@ public struct Step: Sendable {
 
     /// A minute.
     public static let defaultTimeout: UInt64 = 60_000
+    /// Milliseconds that a guest's start may take, unless a step says otherwise: in emulated hosts it takes long.
+    public static let restartTimeout: UInt64 = 240_000
 }

@@ -130,6 +130,10 @@ extension StepParser {
             command.keptAs = name
         }
         if let restarts = members["restarts"] { command.restarts = try reader.flag(restarts.value, "restarts") }
+        if command.restarts, let other = ["status", "output", "errors", "keep"].compactMap({ members[$0] }).first {
+            throw reader.error(
+                other.line, "guest: \(other.key) can't be told of a command that makes the guest start anew")
+        }
         return command
     }
 
@@ -216,8 +220,9 @@ extension StepParser {
         if let entry = members["step"] { random.step = try reader.size(entry.value, "step") }
         if let entry = members["pause"] { random.pause = try reader.duration(entry.value, "pause") }
         if let entry = members["seed"] { random.seed = try reader.number(entry.value, "seed", 0...UInt64.max) }
-        guard random.step > 0, random.least <= random.most else {
-            throw reader.error(value.line, "random: expected a step that is not 0, and 'from' at most 'to'")
+        guard random.step > 0, random.least <= random.most, random.most < 1 << 62 else {
+            throw reader.error(
+                value.line, "random: expected a step that is not 0, and 'from' at most 'to', which is at most 4194303T")
         }
         return random
     }

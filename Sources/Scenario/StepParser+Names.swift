@@ -29,6 +29,7 @@ extension StepParser {
             for target in resize.targets { try check(target.amount.expression, names.kept, target.line) }
         case .guest(let command):
             if let name = command.keptAs { names.kept.append(name) }
+            if command.restarts { names.workloads = [] }
         case .startWorkload(let workload):
             try check(workload.size, names.kept, step.line)
             guard !names.workloads.contains(workload.name) else {
@@ -42,7 +43,9 @@ extension StepParser {
             names.workloads.removeAll { $0 == name }
         case .parallel(let branches):
             for branch in branches { try check(branch, &names) }
-        case .repeat(_, let steps): try check(steps, &names)
+        case .repeat(let count, let steps):
+            // What the first round leaves is there in the second.
+            for _ in 0..<min(count, 2) { try check(steps, &names) }
         // What ran in the guest is gone with it.
         case .reboot: names.workloads = []
         case .pause, .console, .settle, .stop, .cont, .inject, .random: break

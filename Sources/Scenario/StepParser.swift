@@ -13,6 +13,10 @@ struct StepParser {
         "keep",
         "measure", "parallel", "repeat", "random",
     ]
+    /// Those that wait for nothing that may not come.
+    private static let untimed = [
+        "check", "host", "stop", "cont", "inject", "keep", "measure", "parallel", "repeat", "random",
+    ]
     private static let common = ["name", "timeout", "settle"]
     private static let stepLimit = 10_000
 
@@ -68,11 +72,19 @@ struct StepParser {
                         + (entry.key == "resize" ? " and settle" : ""))
             }
         }
+        let timeout = others.first { $0.key == "timeout" }
+        if let timeout, Self.untimed.contains(entry.key) {
+            throw reader.error(timeout.line, "\(entry.key): it has no timeout")
+        }
         let settles = others.contains { $0.key == "settle" }
         if let settle = others.first(where: { $0.key == "settle" }), !settle.value.isNull {
             step.timeout = try reader.duration(settle.value, "settle")
         }
         step.action = try action(entry, number: number, settles: settles, &step.timeout)
+        if case .pause = step.action, let timeout {
+            throw reader.error(timeout.line, "wait: a duration has no timeout")
+        }
+        if step.action.restarts, timeout == nil { step.timeout = Step.restartTimeout }
         return step
     }
 
@@ -140,5 +152,16 @@ struct StepParser {
         }
         let count = try reader.number(times.value, "times", 1...UInt64(Self.stepLimit))
         return .repeat(Int(count), try steps(list.value, in: "\(number)."))
+    }
+}
+
+extension Step.Action {
+    /// Whether the guest starts anew.
+    fileprivate var restarts: Bool {
+        switch self {
+        case .reboot: true
+        case .guest(let command): command.restarts
+        default: false
+        }
     }
 }

@@ -1,6 +1,6 @@
 import YAML
 
-/// Puts values in the place of `${{ name }}`, in all texts of a file but its matrix. A shell's `${name}` stays.
+/// Puts values in the place of `${{ name }}`, in all values of a file. A shell's `${name}` stays.
 struct Substitution {
     let file: String
     let values: [String: String]

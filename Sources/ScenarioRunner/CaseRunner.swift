@@ -89,7 +89,10 @@ public struct CaseRunner: Sendable {
         progress(.boots)
         let watch = MachineWatch(scenario: scenario, figures: figures, diagnosis: diagnosis)
         var threads = [try Thread(name: "watch") { watch.run() }]
-        defer { for thread in threads { thread.join() } }
+        defer {
+            state.beginEnd()
+            for thread in threads { thread.join() }
+        }
         do {
             try boot(agent, diagnosis, state)
             let guest = GuestWatch(scenario: scenario, figures: figures, workloads: workloads, diagnosis: diagnosis)
@@ -98,28 +101,32 @@ public struct CaseRunner: Sendable {
             threads.append(
                 try Thread(name: "deadline") {
                     while state.clock.now < deadline, (try? state.checkIsGoing()) != nil { pauseBriefly() }
+                    guard state.clock.now >= deadline, !state.isOver else { return }
                     state.fail(
-                        CaseFailure(
-                            .timeout, "the scenario took longer than \(scenario.timeout) ms", at: state.clock.now))
+                        diagnosis.failure(.timeout, "the scenario took longer than \(scenario.timeout) ms", line: nil))
                 })
             let runner = StepRunner(
                 scenario: scenario, seed: seed, machine: machine, agent: agent, workloads: workloads, figures: figures,
                 diagnosis: diagnosis, progress: { progress(.step($0)) })
             try runner.run(scenario.steps)
             if scenario.invariants.keepsData { try runner.verifyAll() }
-        } catch is CaseState.Over {}
-        report.kernelLog = kernelLog(agent, state)
-        if state.failure != nil { report.console = ConsoleText(path: machine.console).lastLines(Self.consoleLines) }
+        } catch is CaseState.Over {
+            // Why, is in the state.
+        } catch {
+            state.fail(CaseFailure(.host, "\(error)", at: state.clock.now))
+        }
         state.beginEnd()
+        report.kernelLog = kernelLog(agent)
+        if state.failure != nil { report.console = ConsoleText(path: machine.console).lastLines(Self.consoleLines) }
     }
 
     /// Waits for the guest's agent.
     private func boot(_ agent: GuestAgent, _ diagnosis: Diagnosis, _ state: CaseState) throws {
-        while state.clock.now < StepRunner.bootTime {
+        while state.clock.now < Step.restartTimeout {
             try state.checkIsGoing()
             if (try? agent.bootID(within: 5_000)) != nil { return state.noteBoot() }
-            if let death = diagnosis.death(patience: 0) {
-                return state.fail(CaseFailure(.vmmDied, death, at: state.clock.now))
+            if let (kind, text) = diagnosis.death(patience: 0) {
+                return state.fail(CaseFailure(kind, text, at: state.clock.now))
             }
             if let panic = diagnosis.panic {
                 return state.fail(CaseFailure(.guestPanicked, panic, at: state.clock.now))
@@ -128,12 +135,12 @@ public struct CaseRunner: Sendable {
         }
         state.fail(
             CaseFailure(
-                .guestHung, "the guest's agent has not answered within \(StepRunner.bootTime / 1000) s of the start",
+                .guestHung, "the guest's agent has not answered within \(Step.restartTimeout / 1000) s of the start",
                 at: state.clock.now))
     }
 
     /// What of the guest kernel's log is about memory, or about failures.
-    private func kernelLog(_ agent: GuestAgent, _ state: CaseState) -> [String] {
+    private func kernelLog(_ agent: GuestAgent) -> [String] {
         let watcher = GuestAgent(socket: agent.socket, state: CaseState())
         guard let text = try? watcher.run(["dmesg"], within: 10_000).text else { return [] }
         let words = [
@@ -161,6 +168,7 @@ public struct CaseRunner: Sendable {
     /// A scenario that has to fail passes when it fails as it says.
     private func judge(_ scenario: Scenario, _ report: inout CaseReport) {
         guard let expected = scenario.failure else { return }
+        if case .failed(let failure) = report.outcome, failure.isInterruption { return }
         switch report.outcome {
         case .failed(let failure) where failure.kind == expected.kind && failure.message.contains(expected.message):
             report.outcome = .passed

@@ -40,17 +40,23 @@ final class CaseState: Sendable {
 
     /// Notes why the case failed: the first reason counts.
     func fail(_ failure: CaseFailure) {
-        values.withLock { if $0.failure == nil, !$0.isEnding { $0.failure = failure } }
+        var failure = failure
+        // A guest may have said a great deal.
+        failure.message = String(failure.message.prefix(Self.messageLimit))
+        values.withLock { [failure] in if $0.failure == nil, !$0.isEnding { $0.failure = failure } }
     }
 
     /// From now on nothing is a failure: the machine is ended.
     func beginEnd() { values.withLock { $0.isEnding = true } }
 
+    /// Whether the case has failed, or its machine is ended.
+    var isOver: Bool { values.withLock { $0.failure != nil || $0.isEnding } }
+
     var failure: CaseFailure? { values.withLock { $0.failure } }
 
     /// - Throws: `Over` where the case has failed.
     func checkIsGoing() throws(Over) {
-        if values.withLock({ $0.failure != nil || $0.isEnding }) { throw Over() }
+        if isOver { throw Over() }
     }
 
     /// Waits.
@@ -67,6 +73,7 @@ final class CaseState: Sendable {
     }
 
     private static let interval: UInt64 = 100
+    private static let messageLimit = 4000
 
     // MARK: Steps and figures
 
@@ -106,7 +113,6 @@ final class CaseState: Sendable {
     var lastResize: UInt64 { values.withLock { $0.lastResize } }
 
     func add(_ sample: MemorySample) { values.withLock { $0.samples.append(sample) } }
-    var lastSample: MemorySample? { values.withLock { $0.samples.last } }
 
     // MARK: The machine
 

@@ -36,7 +36,10 @@ final class ControlConnection: Sendable {
             if client == nil { client = try QMPClient(at: path) }
             guard let connection = client else { throw QMPClient.Failure.gone }
             do throws(QMPClient.Failure) {
-                return try connection.execute(command, arguments)
+                let answer = try connection.execute(command, arguments)
+                // Events are for others; here they would only gather.
+                while try connection.nextEvent(until: .now()) != nil {}
+                return answer
             } catch {
                 if case .silent = error { client = nil }
                 throw error

@@ -19,29 +19,40 @@ struct Diagnosis: Sendable {
     ///   - message: what was expected, and what was seen.
     func failure(_ kind: CaseFailure.Kind, _ message: String, line: Int?) -> CaseFailure {
         let at = state.clock.now
-        func failure(_ kind: CaseFailure.Kind, _ cause: String) -> CaseFailure {
-            CaseFailure(kind, cause + "; \(message)", line: line, at: at)
+        func failure(_ found: (CaseFailure.Kind, String)) -> CaseFailure {
+            CaseFailure(found.0, "\(found.1); \(message)", line: line, at: at)
         }
-        if let cause = death(patience: 0) { return failure(.vmmDied, cause) }
-        if let cause = panic { return failure(.guestPanicked, cause) }
-        if let cause = restart { return failure(.guestRebooted, cause) }
-        guard !isPaused else { return CaseFailure(kind, message + " (the machine is paused)", line: line, at: at) }
+        if let found = accident(patience: 0) { return failure(found) }
+        if state.isFrozen { return CaseFailure(kind, message + " (the machine is frozen)", line: line, at: at) }
+        if isPaused { return CaseFailure(kind, message + " (the machine is paused)", line: line, at: at) }
         if isAlive { return CaseFailure(kind, message, line: line, at: at) }
         // It may have died, or panicked, just now.
-        if let cause = death(patience: Self.interval) { return failure(.vmmDied, cause) }
-        if let cause = panic { return failure(.guestPanicked, cause) }
-        if let cause = restart { return failure(.guestRebooted, cause) }
+        if let found = accident(patience: Self.interval) { return failure(found) }
         return failure(
-            .guestHung, "the guest's agent has not answered for \(Self.patience / 1000) s, though the machine runs")
+            (
+                .guestHung,
+                "the guest's agent has not answered for \(Self.patience / 1000) s, though the machine runs"
+            ))
+    }
+
+    private func accident(patience: UInt64) -> (CaseFailure.Kind, String)? {
+        if let found = death(patience: patience) { return found }
+        if let panic { return (.guestPanicked, panic) }
+        guard !state.mayRestart, state.count(ofEvent: "RESET") > state.expectedResets else { return nil }
+        return (.guestRebooted, "the guest has restarted")
     }
 
     /// How the machine's process ended; nil where it runs.
-    func death(patience: UInt64) -> String? {
+    func death(patience: UInt64) -> (CaseFailure.Kind, String)? {
         let deadline = MonotonicInstant.now().advanced(byMilliseconds: patience)
         repeat {
-            if let ending = machine.ending {
+            switch machine.ending {
+            case nil: break
+            // It ends well when its guest does, or somebody told it to.
+            case .exited(status: 0): return (.guestRebooted, "the guest has ended")
+            case .some(let ending):
                 let text = machine.errors
-                return "the machine's process has ended with \(ending)" + (text.isEmpty ? "" : ": \(text)")
+                return (.vmmDied, "the machine's process has ended with \(ending)" + (text.isEmpty ? "" : ": \(text)"))
             }
             guard patience > 0 else { return nil }
             pauseBriefly()
@@ -51,16 +62,13 @@ struct Diagnosis: Sendable {
 
     /// What the guest's kernel says of its panic.
     var panic: String? {
-        guard !state.mayRestart,
-            let line = ConsoleText(path: machine.console).panic(since: state.consoleStart)
-        else { return nil }
-        return "the guest's kernel has panicked: \(line)"
+        guard !state.mayRestart else { return nil }
+        return panic(since: state.consoleStart)
     }
 
-    private var restart: String? {
-        guard !state.mayRestart, state.count(ofEvent: "RESET") + state.count(ofEvent: "SHUTDOWN") > state.expectedResets
-        else { return nil }
-        return "the guest has restarted without being told to"
+    /// The same, since the console had so many bytes.
+    func panic(since offset: UInt64) -> String? {
+        ConsoleText(path: machine.console).panic(since: offset).map { "the guest's kernel has panicked: \($0)" }
     }
 
     private var isPaused: Bool {

@@ -14,16 +14,18 @@ struct FigureSource: Sendable {
         let message: String
     }
 
-    /// Milliseconds that a guest may take to tell.
+    /// Milliseconds that a guest may take to tell, unless somebody has less time.
     static let patience: UInt64 = 30_000
 
     /// The figures at one moment.
     ///
-    /// - Parameter start: when the step began.
+    /// - Parameters:
+    ///   - start: when the step began.
+    ///   - patience: milliseconds that the guest may take to tell.
     /// - Throws: `Missing`, `QMPClient.Failure`, `GuestAgent.Lost`, `GuestAgent.Late`.
-    func values(of metrics: [Metric], since start: UInt64) throws -> [Metric: Double] {
+    func values(of metrics: [Metric], since start: UInt64, within patience: UInt64) throws -> [Metric: Double] {
         let figures = try MachineFigures(machine)
-        let report = metrics.contains(where: \.isGuests) ? try agent.memory(within: Self.patience) : nil
+        let report = metrics.contains(where: \.isGuests) ? try agent.memory(within: patience) : nil
         var values: [Metric: Double] = [:]
         for metric in metrics {
             values[metric] = try value(of: metric, figures, report, since: start)

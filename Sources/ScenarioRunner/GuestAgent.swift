@@ -35,7 +35,7 @@ struct GuestAgent: Sendable {
         guard now < deadline else { throw Late() }
         let channel: AgentChannel
         do {
-            channel = AgentChannel(try socket.connect(patience: deadline - now))
+            channel = AgentChannel(try socket.connect(patience: deadline - now) { try state.checkIsGoing() })
         } catch is AgentSocket.Silence {
             throw state.clock.now < deadline ? Lost() as any Error : Late()
         } catch is SystemCallError {

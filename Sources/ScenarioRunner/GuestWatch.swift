@@ -1,6 +1,5 @@
 import Host
 import Scenario
-import Synchronization
 import TestReport
 
 /// Looks at a guest all along: what its kernel says of its memory, whether it lives, and whether its programs keep what they
@@ -26,45 +25,59 @@ struct GuestWatch: Sendable {
         do {
             while true {
                 try state.pause(Self.interval)
-                if try look() || state.mayRestart || state.isFrozen || isPaused { heard = state.clock.now }
+                if try isHeard() || isExcused { heard = state.clock.now }
                 guard state.clock.now < heard + Self.patience else {
                     return state.fail(
                         diagnosis.failure(.guestHung, "the guest has been silent for a minute", line: nil))
                 }
+                if !isExcused { try check() }
             }
         } catch {
             // The case is over.
         }
     }
 
-    private var isPaused: Bool {
-        (try? figures.machine.execute("query-status"))?["running"] == .boolean(false)
+    /// Whether nothing is to be expected of the guest.
+    private var isExcused: Bool {
+        state.mayRestart || state.isFrozen
+            || (try? figures.machine.execute("query-status"))?["running"] == .boolean(false)
     }
 
     /// - Returns: whether the guest has answered.
-    private func look() throws(CaseState.Over) -> Bool {
+    private func isHeard() throws(CaseState.Over) -> Bool {
         do {
             let report = try figures.agent.memory(within: Self.patience / 2)
             func amount(_ name: String) -> UInt64 { report.amounts.first { $0.name == name }?.value ?? 0 }
             state.noteGuest(total: amount("MemTotal"), free: amount("MemFree"))
-            for condition in scenario.invariants.conditions where condition.isGuests { try check(condition) }
-            if scenario.invariants.keepsData { try workloads.forEach { try $0.look() } }
             return true
         } catch is CaseState.Over {
-            throw CaseState.Over()
-        } catch let failure as RunningWorkload.Failure {
-            state.fail(CaseFailure(failure.kind, failure.message, at: state.clock.now))
             throw CaseState.Over()
         } catch {
             return false
         }
     }
 
-    private func check(_ condition: Condition) throws {
-        let values = try figures.values(of: condition.metrics, since: 0)
-        guard let value = values[condition.metric], condition.comparison.holds(value, { values[$0] }) == false else {
-            return
+    /// - Throws: `CaseState.Over` where something does not hold.
+    private func check() throws(CaseState.Over) {
+        do {
+            for condition in scenario.invariants.conditions where condition.isGuests { try check(condition) }
+            if scenario.invariants.keepsData { try workloads.forEach { try $0.look() } }
+        } catch is CaseState.Over {
+            throw CaseState.Over()
+        } catch let failure as RunningWorkload.Failure {
+            state.fail(CaseFailure(failure.kind, failure.message, at: state.clock.now))
+        } catch let missing as FigureSource.Missing {
+            state.fail(CaseFailure(.invariant, "invariants: \(missing.message)", at: state.clock.now))
+        } catch {
+            // It does not answer now: whether it does at all is looked at again.
         }
+    }
+
+    private func check(_ condition: Condition) throws {
+        let values = try figures.values(of: condition.metrics, since: 0, within: FigureSource.patience)
+        guard !isExcused, let value = values[condition.metric],
+            condition.comparison.holds(value, { values[$0] }) == false
+        else { return }
         state.fail(
             CaseFailure(
                 .invariant, "invariant \(condition.text): \(condition.metric) is \(condition.metric.text(value))",

@@ -15,19 +15,14 @@ struct MachineWatch: Sendable {
 
     /// Watches until the case is over.
     func run() {
-        while true {
-            do {
-                try watch()
-            } catch is CaseState.Over {
-                // A last look, for the plot.
-                try? sample(try MachineFigures(machine))
-                return
-            } catch QMPClient.Failure.silent where state.isFrozen {
-                continue
-            } catch {
-                guard !state.isEnding else { return }
-                return state.fail(diagnosis.failure(.host, "the machine does not answer: \(error)", line: nil))
-            }
+        do {
+            try watch()
+        } catch is CaseState.Over {
+            // A last look, for the plot.
+            try? sample(try MachineFigures(machine))
+        } catch {
+            guard !state.isEnding else { return }
+            state.fail(diagnosis.failure(.host, "the machine does not answer: \(error)", line: nil))
         }
     }
 
@@ -35,19 +30,23 @@ struct MachineWatch: Sendable {
         let client = try QMPClient(at: machine.qmp)
         while true {
             try state.checkIsGoing()
-            try look()
-            try takeEvents(client, until: .now().advanced(byMilliseconds: scenario.interval))
-        }
-    }
-
-    private func takeEvents(_ client: QMPClient, until deadline: MonotonicInstant) throws {
-        while let event = try client.nextEvent(until: deadline) {
-            state.note(event: event.name)
-            take(event)
+            do {
+                try look()
+            } catch QMPClient.Failure.silent where state.isFrozen {
+                // Nothing can be expected of it.
+            } catch {
+                // What it has said before tells why.
+                while let event = try? client.nextEvent(until: .now()) { take(event) }
+                throw error
+            }
+            while let event = try client.nextEvent(until: .now().advanced(byMilliseconds: scenario.interval)) {
+                take(event)
+            }
         }
     }
 
     private func take(_ event: QMPEvent) {
+        state.note(event: event.name)
         let description = event.data?["description"]?.string ?? ""
         switch event.name {
         case "X_SWIFTLET_MEMORY_VIOLATION" where scenario.invariants.hasNoViolations:
@@ -55,9 +54,10 @@ struct MachineWatch: Sendable {
         case "X_SWIFTLET_GUEST_FAILED":
             guard !state.mayRestart else { return }
             state.fail(CaseFailure(.guestPanicked, "the guest has failed: \(description)", at: state.clock.now))
-        case "RESET" where !state.mayRestart, "SHUTDOWN" where !state.mayRestart:
-            let what = event.name == "RESET" ? "the guest has restarted without being told to" : "the guest has ended"
-            state.fail(diagnosis.failure(.guestRebooted, what, line: nil))
+        case "RESET" where !state.mayRestart:
+            state.fail(diagnosis.failure(.guestRebooted, "it was not told to", line: nil))
+        case "SHUTDOWN" where !state.mayRestart:
+            state.fail(CaseFailure(.guestRebooted, "the guest has ended without being told to", at: state.clock.now))
         default: break
         }
     }
@@ -69,7 +69,9 @@ struct MachineWatch: Sendable {
     private func look() throws {
         let figures = try MachineFigures(machine)
         try sample(figures)
-        try checkSettling(figures)
+        // What holds all along does so from the guest's first boot on, and while it runs.
+        guard state.boots > 0, !state.mayRestart, !state.isFrozen else { return }
+        checkSettling(figures)
         for condition in scenario.invariants.conditions where !condition.isGuests {
             try check(condition)
         }
@@ -89,7 +91,7 @@ struct MachineWatch: Sendable {
     }
 
     /// What is plugged may lag behind a request for some time only.
-    private func checkSettling(_ figures: MachineFigures) throws {
+    private func checkSettling(_ figures: MachineFigures) {
         guard let patience = scenario.invariants.settling, state.clock.now > state.lastResize + patience else { return }
         for id in scenario.devices {
             guard let device = figures.devices[id], device.plugged > device.requested else { continue }
@@ -101,18 +103,11 @@ struct MachineWatch: Sendable {
     }
 
     private func check(_ condition: Condition) throws {
-        let values = try figures.values(of: condition.metrics, since: 0)
+        let values = try figures.values(of: condition.metrics, since: 0, within: FigureSource.patience)
         guard let value = values[condition.metric], condition.comparison.holds(value, { values[$0] }) == false else {
             return
         }
         fail(
             "invariant \(condition.text): \(condition.metric) is \(condition.metric.text(value))", line: condition.line)
     }
-}
-
-extension Condition {
-    /// All figures that it is about.
-    var metrics: [Metric] { [metric] + comparison.metrics }
-    /// Whether the guest has to be asked.
-    var isGuests: Bool { metrics.contains(where: \.isGuests) }
 }

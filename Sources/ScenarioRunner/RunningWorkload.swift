@@ -26,15 +26,25 @@ final class RunningWorkload: Sendable {
     let name: String
     private let connection: Mutex<Connection>
     private let agent: GuestAgent
+    /// Whether it matters that it finds what it has written.
+    private let keepsData: Bool
 
     private static let program = "memory-load"
     /// What patterns are made of, any number.
     private static let seed = "1"
+    /// Characters of a line, or of what it says of errors, that are kept.
+    private static let textLimit = 1000
+    /// Messages that are taken at once where none is waited for.
+    private static let lookLimit = 100
+    /// Milliseconds that a message which has begun may take.
+    private static let messageTime: UInt64 = 5_000
 
     /// Starts it, and waits until it holds what it is to hold.
-    init(_ workload: Workload, bytes: UInt64, _ agent: GuestAgent, within milliseconds: UInt64) throws {
+    init(_ workload: Workload, bytes: UInt64, keepsData: Bool, _ agent: GuestAgent, within milliseconds: UInt64) throws
+    {
         name = workload.name
         self.agent = agent
+        self.keepsData = keepsData
         let deadline = agent.state.clock.now + milliseconds
         let channel = try agent.channel(until: deadline)
         var arguments = [
@@ -43,100 +53,111 @@ final class RunningWorkload: Sendable {
         if workload.kind == .pattern { arguments.append(Self.seed) }
         try channel.send(AgentRequest.exec(ExecRequest(arguments)).frame)
         connection = Mutex(Connection(channel: channel))
-        try expect(["ready"], until: deadline)
+        try connection.withLock { try expect("ready", until: deadline, &$0) }
     }
 
     /// Has it look at what it has written.
     func verify(within milliseconds: UInt64) throws {
-        try send(signal: SIGUSR1)
-        try expect(["intact"], until: agent.state.clock.now + milliseconds)
-    }
-
-    /// Looks whether it has said anything by itself.
-    func look() throws {
-        try expect([], until: agent.state.clock.now)
+        try ask(SIGUSR1, "intact", within: milliseconds)
     }
 
     /// Ends it, and waits until it has given back what it held.
     func stop(within milliseconds: UInt64) throws {
-        try send(signal: SIGTERM)
-        try expect(["done"], until: agent.state.clock.now + milliseconds)
+        try ask(SIGTERM, "done", within: milliseconds)
     }
 
-    private func send(signal: Int32) throws {
+    /// Looks whether it has said anything by itself, unless somebody waits for that already.
+    func look() throws {
+        try connection.withLockIfAvailable { connection in
+            for _ in 0..<Self.lookLimit where connection.channel.hasInput { try receive(&connection) }
+            _ = try takeLines(of: &connection, until: nil)
+            if let status = connection.status, status != .exited(0) { throw end(status, connection) }
+        }
+    }
+
+    private func ask(_ signal: Int32, _ answer: String, within milliseconds: UInt64) throws {
+        let deadline = agent.state.clock.now + milliseconds
         try connection.withLock { connection in
             do {
                 try connection.channel.send(ExecInput.signal(UInt8(signal)).frame)
             } catch {
                 throw GuestAgent.Lost()
             }
+            try expect(answer, until: deadline, &connection)
         }
     }
 
-    /// Waits for a line that begins with one of some words; with none, takes what is there.
-    private func expect(_ words: [String], until deadline: UInt64) throws {
-        try connection.withLock { connection in
-            while true {
-                while !connection.lines.isEmpty {
-                    let line = connection.lines.removeFirst()
-                    if line.hasPrefix("corrupt") {
-                        throw Failure(kind: .invariant, message: "workload \(name): data is lost: \(line)")
-                    }
-                    if words.contains(where: line.hasPrefix) { return }
-                }
-                if let status = connection.status {
-                    guard !words.isEmpty || status != .exited(0) else { return }
-                    throw Failure(
-                        kind: .check,
-                        message: "workload \(name) has ended with \(status.text)"
-                            + (connection.errors.isEmpty ? "" : ": \(connection.errors)"))
-                }
-                let now = agent.state.clock.now
-                guard try Self.receive(&connection, agent.state, milliseconds: deadline > now ? deadline - now : 0)
-                else {
-                    if words.isEmpty { return }
-                    throw Failure(
-                        kind: .timeout,
-                        message: "workload \(name) did not say \"\(words.joined(separator: "/"))\" in time")
-                }
+    /// Waits for a line that begins with a word.
+    private func expect(_ word: String, until deadline: UInt64, _ connection: inout Connection) throws {
+        while true {
+            if try takeLines(of: &connection, until: word) { return }
+            if let status = connection.status { throw end(status, connection) }
+            try wait(&connection, until: deadline, word)
+            try receive(&connection)
+        }
+    }
+
+    private func end(_ status: CommandStatus, _ connection: Connection) -> Failure {
+        Failure(
+            kind: .check,
+            message: "workload \(name) has ended with \(status.text)"
+                + (connection.errors.isEmpty ? "" : ": \(connection.errors)"))
+    }
+
+    /// Takes lines up to one that begins with a word.
+    ///
+    /// - Returns: whether there was one.
+    private func takeLines(of connection: inout Connection, until word: String?) throws -> Bool {
+        while !connection.lines.isEmpty {
+            let line = connection.lines.removeFirst()
+            if line.hasPrefix("corrupt"), keepsData {
+                throw Failure(kind: .invariant, message: "workload \(name): data is lost: \(line)")
             }
+            if let word, line.hasPrefix(word) { return true }
         }
+        return false
     }
 
-    /// Takes what comes; false where nothing does in time.
-    private static func receive(_ connection: inout Connection, _ state: CaseState, milliseconds: UInt64) throws -> Bool
-    {
-        let deadline = state.clock.now + milliseconds
-        while !connection.channel.hasInput {
+    private func wait(_ connection: inout Connection, until deadline: UInt64, _ word: String) throws {
+        let state = agent.state
+        while true {
             try state.checkIsGoing()
             let now = state.clock.now
-            guard now < deadline else { return false }
-            _ = ByteStream.waitUntilReadable(
-                connection.channel.descriptor, milliseconds: min(deadline - now, 200))
+            guard now < deadline else {
+                throw Failure(kind: .timeout, message: "workload \(name) did not say \"\(word)\" in time")
+            }
+            if connection.channel.hasInput { return }
+            _ = ByteStream.waitUntilReadable(connection.channel.descriptor, milliseconds: min(deadline - now, 200))
         }
-        guard let frame = try? connection.channel.receive() else { throw GuestAgent.Lost() }
+    }
+
+    /// Takes a message that has begun to come.
+    private func receive(_ connection: inout Connection) throws {
+        let state = agent.state
+        let deadline = state.clock.now + Self.messageTime
+        connection.channel.onWait = {
+            try state.checkIsGoing()
+            if state.clock.now >= deadline { throw GuestAgent.Late() }
+        }
+        let frame: Frame
+        do {
+            guard let next = try connection.channel.receive() else { throw GuestAgent.Lost() }
+            frame = next
+        } catch is SystemCallError {
+            throw GuestAgent.Lost()
+        }
         switch try AgentMessage(frame) {
         case .output(let bytes):
             connection.partial += String(decoding: bytes, as: UTF8.self)
-            var parts = connection.partial.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-            connection.partial = parts.removeLast()
-            connection.lines += parts
+            var parts = connection.partial.split(separator: "\n", omittingEmptySubsequences: false)
+            connection.partial = String((parts.popLast() ?? "").prefix(Self.textLimit))
+            connection.lines += parts.map { String($0.prefix(Self.textLimit)) }
         case .errors(let bytes):
-            connection.errors = String((connection.errors + String(decoding: bytes, as: UTF8.self)).suffix(1000))
+            connection.errors = String(
+                (connection.errors + String(decoding: bytes, as: UTF8.self)).suffix(Self.textLimit))
         case .exited(let status): connection.status = status
-        case .failed(let failure): throw Failure(kind: .host, message: "memory-load: \(failure)")
+        case .failed(let failure): throw Failure(kind: .check, message: "\(Self.program): \(failure)")
         default: break
-        }
-        return true
-    }
-}
-
-extension CommandStatus {
-    /// In words.
-    var text: String {
-        switch self {
-        case .exited(let status): "status \(status)"
-        case .killed(let signal): "signal \(signal)"
         }
     }
 }

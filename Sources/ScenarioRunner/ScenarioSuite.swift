@@ -43,13 +43,13 @@ public struct ScenarioSuite: Sendable {
         }
     }
 
-    /// The cases of a run that failed, as they were.
+    /// The cases of a run that failed or were not run, as they were.
     ///
     /// - Throws: `RunnerError` where one isn't there any more.
     public init(rerunning report: TestReport) throws {
         var files: [String: ScenarioFile] = [:]
         for old in report.cases {
-            guard case .failed = old.outcome else { continue }
+            guard old.outcome != .passed else { continue }
             let file = try files[old.file] ?? Self.read(old.file)
             files[old.file] = file
             guard

@@ -17,6 +17,8 @@ extension StepRunner {
                 // Whoever asked meanwhile has his answer, before silence counts again.
                 _ = try? machine.execute("query-status")
                 state.endFreeze()
+                // While it was frozen the guest could not follow.
+                state.noteResize()
             }
             try state.pause(milliseconds)
         case .memoryLimit(let limit): try MemoryLimit(of: machine.number).set(limit)

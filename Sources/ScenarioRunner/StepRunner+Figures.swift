@@ -1,15 +1,17 @@
+import QMPProtocol
 import Scenario
 import TestReport
 
 /// Steps that look at figures.
 extension StepRunner {
     func value(of expression: Expression, since start: UInt64) throws -> Double {
-        let values = try figures.values(of: expression.metrics, since: start)
+        let values = try figures.values(of: expression.metrics, since: start, within: FigureSource.patience)
         return expression.value { values[$0] } ?? 0
     }
 
     func check(_ conditions: [Condition], since start: UInt64) throws {
-        let values = try figures.values(of: conditions.flatMap(\.metrics), since: start)
+        let metrics = conditions.flatMap(\.metrics)
+        let values = try figures.values(of: metrics, since: start, within: FigureSource.patience)
         for condition in conditions {
             guard let value = values[condition.metric], condition.comparison.holds(value, { values[$0] }) != true else {
                 continue
@@ -20,13 +22,32 @@ extension StepRunner {
         }
     }
 
+    /// The figures, as far as they are known now: a guest that restarts, or a machine that is frozen, tells nothing.
+    private func knownValues(of metrics: [Metric], since start: UInt64, until deadline: UInt64) throws -> [Metric:
+        Double]
+    {
+        let now = state.clock.now
+        let patience = deadline > now ? min(deadline - now, FigureSource.patience) : 1
+        do {
+            return try figures.values(of: metrics, since: start, within: patience)
+        } catch is FigureSource.Missing {
+            return [:]
+        } catch is GuestAgent.Late {
+            return [:]
+        } catch is GuestAgent.Lost {
+            return [:]
+        } catch QMPClient.Failure.silent where state.isFrozen {
+            return [:]
+        }
+    }
+
     /// Waits until all conditions hold at once.
     func wait(for conditions: [Condition], _ step: Step, since start: UInt64) throws {
         let metrics = conditions.flatMap(\.metrics)
         /// Values that have to stay as they are, and since when they have.
         var steady: [Metric: (value: Double, since: UInt64)] = [:]
         while true {
-            let values = try figures.values(of: metrics, since: start)
+            let values = try knownValues(of: metrics, since: start, until: start + step.timeout)
             let now = state.clock.now
             for (metric, value) in values where steady[metric]?.value != value { steady[metric] = (value, now) }
             let missing = conditions.filter { condition in
@@ -38,7 +59,8 @@ extension StepRunner {
             }
             guard let first = missing.first else { return }
             guard now < start + step.timeout else {
-                let found = values[first.metric].map { first.metric.text($0) } ?? "not known"
+                let found =
+                    values[first.metric].map { first.metric.text($0) } ?? "not known: the guest does not tell it"
                 throw diagnosis.failure(
                     .timeout, "waited \(step.timeout) ms for \(first.text), but it is \(found)", line: first.line)
             }

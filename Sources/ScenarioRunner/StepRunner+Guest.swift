@@ -11,7 +11,10 @@ extension StepRunner {
         guard !command.restarts else {
             return try restart(step) {
                 // It may be gone before the agent can say anything.
-                _ = try? agent.run(["sh", "-c", command.command], within: min(step.timeout, 10_000))
+                let result = try? agent.run(["sh", "-c", command.command], within: min(step.timeout, Self.lastWords))
+                return result.map {
+                    "'\(command.command)' ended with \($0.status.text)" + Self.excerpt("errors", $0.errorText)
+                }
             }
         }
         let result = try agent.run(["sh", "-c", command.command], within: step.timeout)
@@ -52,51 +55,17 @@ extension StepRunner {
             throw CaseFailure(.check, "workload: \(Metric.number(size)) bytes is no size", at: state.clock.now)
         }
         let bytes = UInt64(size) / 4096 * 4096
-        workloads.add(try RunningWorkload(workload, bytes: bytes, agent, within: step.timeout))
+        workloads.add(
+            try RunningWorkload(
+                workload, bytes: bytes, keepsData: scenario.invariants.keepsData, agent, within: step.timeout))
     }
 
-    // MARK: Starting anew
-
-    /// Does what makes the guest start anew, and waits until its agent answers from another boot.
-    func restart(_ step: Step, _ body: () throws -> Void) throws {
-        let before = try agent.bootID(within: step.timeout)
-        state.beginRestart()
-        defer { state.endRestart(console: ConsoleText(path: machine.console).size) }
-        workloads.removeAll()
-        try body()
-        let deadline = state.clock.now + max(step.timeout, Self.bootTime)
-        while state.clock.now < deadline {
-            if let death = diagnosis.death(patience: 0) {
-                throw CaseFailure(.vmmDied, death, line: step.line, at: state.clock.now)
-            }
-            if let boot = try? agent.bootID(within: min(Self.probeTime, deadline - state.clock.now)), boot != before {
-                return state.noteBoot()
-            }
-            try state.pause(Self.interval)
+    /// The workload of that name, which may be gone with the guest that it ran in.
+    func workload(_ name: String, _ step: Step) throws -> RunningWorkload {
+        guard let workload = workloads.workload(name) else {
+            throw CaseFailure(.check, "no workload called \"\(name)\" runs", line: step.line, at: state.clock.now)
         }
-        throw CaseFailure(
-            .guestHung, "the guest has not come back within \(max(step.timeout, Self.bootTime)) ms of its restart",
-            line: step.line, at: state.clock.now)
-    }
-
-    /// Milliseconds that a boot may take at least, and that the agent of a guest that has just booted may take.
-    static let bootTime: UInt64 = 240_000
-    private static let probeTime: UInt64 = 5_000
-
-    func begin(_ reboot: Reboot) throws {
-        switch reboot {
-        case .guest: _ = try? agent.run(["sh", "-c", "sync; reboot -f"], within: 10_000)
-        case .host: try machine.execute("system_reset")
-        case .kexec(let words):
-            let load = "kexec-load /boot/vmlinuz /boot/initrd \"$(cat /proc/cmdline) \(words)\""
-            let result = try agent.run(["sh", "-c", load], within: 60_000)
-            guard result.status == .exited(0) else {
-                throw CaseFailure(
-                    .check, "kexec: the kernel can't be loaded (\(result.status.text)): \(result.errorText)",
-                    at: state.clock.now)
-            }
-            _ = try? agent.run(["kexec-load", "-e"], within: 5_000)
-        }
+        return workload
     }
 }
 

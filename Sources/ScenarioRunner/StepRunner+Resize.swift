@@ -1,4 +1,5 @@
 import JSON
+import QMPProtocol
 import Scenario
 import TestReport
 
@@ -42,8 +43,10 @@ extension StepRunner {
 
     func settle(_ step: Step, since start: UInt64) throws {
         while true {
-            let devices = try MachineFigures(machine).devices
-            let unsettled = scenario.devices.filter { devices[$0]?.plugged != devices[$0]?.requested }
+            let devices = try figuresUnlessFrozen()?.devices ?? [:]
+            let unsettled = scenario.devices.filter {
+                devices[$0] == nil || devices[$0]?.plugged != devices[$0]?.requested
+            }
             if unsettled.isEmpty { return }
             guard state.clock.now < start + step.timeout else {
                 let texts = unsettled.map { id in
@@ -58,8 +61,17 @@ extension StepRunner {
         }
     }
 
-    /// Sizes drawn at random; the last ones are waited for.
-    func resize(_ random: RandomResizes, _ step: Step) throws {
+    /// Nil while nothing can be expected of the machine.
+    private func figuresUnlessFrozen() throws -> MachineFigures? {
+        do {
+            return try MachineFigures(machine)
+        } catch QMPClient.Failure.silent where state.isFrozen {
+            return nil
+        }
+    }
+
+    /// Sizes drawn at random.
+    func resize(_ random: RandomResizes) throws {
         for change in random.changes(seed: seed) {
             try state.pause(change.pause)
             try set(change.device, change.size)

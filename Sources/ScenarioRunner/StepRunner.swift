@@ -36,16 +36,17 @@ struct StepRunner: Sendable {
         progress(report)
         do {
             try perform(step, since: report.begun)
-            state.end(step.number, .passed)
             report.outcome = .passed
         } catch {
-            if let failure = failure(error, step) { state.fail(failure) }
-            state.end(step.number, .failed)
-            report.outcome = .failed
-            throw CaseState.Over()
+            let failure = failure(error, step)
+            if let failure { state.fail(failure) }
+            // Whatever else goes on when a case fails has not failed itself.
+            report.outcome = failure == nil ? .skipped : .failed
         }
         report.milliseconds = state.clock.now - report.begun
+        state.end(step.number, report.outcome)
         progress(report)
+        guard report.outcome == .passed else { throw CaseState.Over() }
     }
 
     /// Why a step failed; nil where the case had failed before.
@@ -64,6 +65,9 @@ struct StepRunner: Sendable {
             return CaseFailure(.check, missing.message, line: step.line, at: state.clock.now)
         case let failure as AgentFailure:
             return diagnosis.failure(.check, "\(text): \(failure)", line: step.line)
+        case let failure as ProtocolError:
+            return diagnosis.failure(
+                .check, "\(text): the guest's agent says what it can't mean: \(failure)", line: step.line)
         case QMPClient.Failure.refused(let error):
             return CaseFailure(.check, "\(text): refused: \(error)", line: step.line, at: state.clock.now)
         default:
@@ -83,13 +87,16 @@ struct StepRunner: Sendable {
         case .check(let conditions): try check(conditions, since: start)
         case .guest(let command): try run(command, step)
         case .startWorkload(let workload): try self.start(workload, step, since: start)
-        case .verifyWorkload(let name): try workloads.workload(name)?.verify(within: step.timeout)
+        case .verifyWorkload(let name): try workload(name, step).verify(within: step.timeout)
         case .stopWorkload(let name):
-            try workloads.workload(name)?.stop(within: step.timeout)
+            try workload(name, step).stop(within: step.timeout)
             workloads.remove(name)
-        case .reboot(let reboot): try restart(step) { try begin(reboot) }
+        case .reboot(let reboot): try self.reboot(reboot, step)
         case .stop: try machine.execute("stop")
-        case .cont: try machine.execute("cont")
+        case .cont:
+            try machine.execute("cont")
+            // While it was paused it could not follow.
+            state.noteResize()
         case .inject(let fault): try inject(fault)
         case .keep(let list):
             for figure in list { state.keep(figure.name, try value(of: figure.expression, since: start)) }
@@ -97,19 +104,23 @@ struct StepRunner: Sendable {
         case .parallel(let branches): try runSideBySide(branches)
         case .repeat(let count, let steps):
             for _ in 0..<count { try run(steps) }
-        case .random(let random): try resize(random, step)
+        case .random(let random): try resize(random)
         }
     }
 
     /// - Throws: `CaseState.Over` where one of them has failed.
     private func runSideBySide(_ branches: [[Step]]) throws {
         var threads: [Thread] = []
-        for branch in branches {
-            threads.append(
-                try Thread(name: "steps") {
-                    // It is noted in the state why it is over.
-                    try? run(branch)
-                })
+        do {
+            for branch in branches {
+                threads.append(
+                    try Thread(name: "steps") {
+                        // It is noted in the state why it is over.
+                        try? run(branch)
+                    })
+            }
+        } catch {
+            state.fail(CaseFailure(.host, "\(error)", at: state.clock.now))
         }
         for thread in threads { thread.join() }
         try state.checkIsGoing()

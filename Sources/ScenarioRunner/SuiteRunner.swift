@@ -33,11 +33,13 @@ public struct SuiteRunner: Sendable {
         _ suite: ScenarioSuite, scratch: FilePath, into report: inout TestReport, keep: (TestReport) throws -> Void
     ) throws {
         let beginning = MonotonicInstant.now()
+        // A run that goes on has taken that long before.
+        let before = report.milliseconds
         let runner = CaseRunner(program: program, cache: cache, interruption: interruption) { [progress] in
             progress(.goesOn($0))
         }
         for (index, item) in suite.items.enumerated() {
-            let begun = beginning.nanoseconds(until: .now()) / 1_000_000
+            let begun = before + beginning.nanoseconds(until: .now()) / 1_000_000
             guard !interruption.isWanted else {
                 report.cases.append(Self.skipped(item, begun: begun))
                 continue
@@ -49,11 +51,11 @@ public struct SuiteRunner: Sendable {
             for name in (try? directory.directoryEntries()) ?? [] { try? directory.appending(name).removeFile() }
             try? directory.removeDirectory()
             report.cases.append(result)
-            report.milliseconds = beginning.nanoseconds(until: .now()) / 1_000_000
+            report.milliseconds = before + beginning.nanoseconds(until: .now()) / 1_000_000
             progress(.ends(result))
             try keep(report)
         }
-        report.milliseconds = beginning.nanoseconds(until: .now()) / 1_000_000
+        report.milliseconds = before + beginning.nanoseconds(until: .now()) / 1_000_000
     }
 
     private static func skipped(_ item: ScenarioSuite.Item, begun: UInt64) -> CaseReport {

@@ -46,7 +46,7 @@ final class TestedMachine: Sendable {
         ]
         let child = try ChildProcess(
             program, ["run"] + arguments + channels, input: null.descriptor, output: null.descriptor,
-            error: log.descriptor, inherited: [pipe.readEnd.descriptor])
+            error: log.descriptor, inherited: [pipe.readEnd.descriptor], isApart: true)
         number = child.process
         let lifeline = SharedFileDescriptor(pipe.takeWriteEnd())
         do {

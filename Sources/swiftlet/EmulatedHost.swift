@@ -42,9 +42,10 @@ struct EmulatedHost {
 
     /// Runs this program there. An emulated host stands still now and then: the run goes on in another one.
     ///
-    /// - Parameter arguments: of `swiftlet test`.
+    /// - Parameter given: arguments of `swiftlet test`.
     /// - Returns: the program's status.
-    func run(_ arguments: [String]) throws -> Int32 {
+    func run(_ given: [String]) throws -> Int32 {
+        var arguments = given
         _ = unsafe setenv("KVM_HOST_OUT", reports.string, 1)
         let own = try ProcessImage.path().string
         let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGQUIT])
@@ -56,7 +57,10 @@ struct EmulatedHost {
             let status = Self.wait(for: child, signals)
             guard status == Self.hostFailed, attempt < Self.attempts else { return status }
             complain("the emulated host has failed; going on in another one")
-            if (try? Stat(reports.appending("report.json"))) != nil { further = ["--resume"] }
+            guard (try? Stat(reports.appending("report.json"))) != nil else { continue }
+            // What goes on has its seed from the report.
+            further = ["--resume"]
+            if let index = arguments.firstIndex(of: "--seed") { arguments.removeSubrange(index...(index + 1)) }
         }
         return Self.hostFailed
     }

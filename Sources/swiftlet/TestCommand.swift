@@ -57,7 +57,7 @@ struct TestCommand: ParsableCommand {
     var hostMemory = "6G"
 
     @Option(
-        help: ArgumentHelp("Run again what failed in a run, by its report.json.", valueName: "file"),
+        help: ArgumentHelp("Run again what failed in a run or was not run, by its report.json.", valueName: "file"),
         completion: .file())
     var rerun: String?
 
@@ -78,15 +78,17 @@ struct TestCommand: ParsableCommand {
 
     func run() throws {
         let isRun = !(compare || check || list || schema)
-        guard [compare, check, list, schema, rerun != nil && isRun].filter({ $0 }).count <= 1 else {
-            throw ValidationError("--compare, --check, --list, --schema and --rerun exclude each other")
+        guard [compare, check, list, schema].filter({ $0 }).count <= 1, isRun || (rerun == nil && !resume) else {
+            throw ValidationError("--compare, --check, --list, --schema, and a run, exclude each other")
+        }
+        guard seed == nil || (rerun == nil && !resume) else {
+            throw ValidationError("--seed: a run that goes on, or runs again, has its seed from its report")
         }
         if schema { return show(ScenarioSchema.text) }
         if compare { return try TestComparison(paths).perform() }
         guard !paths.isEmpty || rerun != nil else {
             throw ValidationError("give a file with a scenario, or a directory of them")
         }
-        guard !resume || rerun == nil else { throw ValidationError("--resume and --rerun exclude each other") }
         guard paths.isEmpty || rerun == nil else {
             throw ValidationError("--rerun takes its scenarios from the report: give no others")
         }

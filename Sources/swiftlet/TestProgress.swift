@@ -21,13 +21,25 @@ final class TestProgress: Sendable {
         }
     }
 
+    /// Text of others on one line, without what a terminal obeys or reorders.
+    private static func plain(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar in
+                    switch scalar.properties.generalCategory {
+                    case .control, .format, .lineSeparator, .paragraphSeparator: "?"
+                    default: scalar
+                    }
+                }))
+    }
+
     /// Goes to the line's beginning, and erases it (ECMA-48).
     private static let erasing = "\r\u{1B}[K"
 
     private func live(_ text: String) {
         guard isTerminal else { return }
         let width = Int(TerminalSize(of: .standardOutput).columns)
-        show(Self.erasing + String("      " + withoutControls(text)).prefix(max(width - 1, 1)))
+        show(Self.erasing + String("      " + Self.plain(text)).prefix(max(width - 1, 1)))
     }
 
     private func end(_ report: CaseReport) {
@@ -39,7 +51,7 @@ final class TestProgress: Sendable {
         case .failed(let failure):
             let place = failure.line.map { "\(report.file):\($0): " } ?? ""
             show(
-                "      FAILED after \(time), \(failure.kind.rawValue): \(place)\(withoutControls(failure.message))"
+                "      FAILED after \(time), \(failure.kind.rawValue): \(place)\(Self.plain(failure.message))"
                     + " (at \(Self.seconds(failure.at)))\n")
         }
     }

@@ -26,6 +26,18 @@ struct TestReportFiles {
         try write(Array(HTMLReport(report).text.utf8), as: "index.html")
     }
 
+    /// Removes what a run before has left: nobody is to take it for this one's.
+    func removeReport() { try? directory.appending("report.json").removeFile() }
+
+    /// Keeps the report of a run that runs again, where an emulated host finds it.
+    ///
+    /// - Throws: `Refusal` where it can't be kept.
+    func keep(_ path: String) throws -> FilePath {
+        let report = try TestReport(at: path, option: "--rerun")
+        try write(report.jsonText, as: "rerun.json")
+        return directory.appending("rerun.json")
+    }
+
     /// Whoever reads meanwhile finds the old one or the new one, and never a part.
     private func write(_ text: [UInt8], as name: String) throws {
         let path = directory.appending(name)

@@ -11,7 +11,7 @@ import TestReport
 
 /// A run of scenarios, here or in an emulated host.
 struct TestSession {
-    let suite: ScenarioSuite
+    private(set) var suite: ScenarioSuite
     private let command: TestCommand
     private let seed: UInt64
     /// What a run that was cut off has found.
@@ -34,14 +34,11 @@ struct TestSession {
                 suite = try ScenarioSuite(rerunning: report)
             } else {
                 seed = before?.seed ?? command.seed ?? Self.randomSeed()
-                var suite = try ScenarioSuite(paths: command.paths, seed: seed)
-                suite.choose(titles: command.filter, tags: command.tag)
-                if var before {
-                    before.cases.removeAll { $0.outcome.isToBeRun }
-                    suite.leaveOut(before)
-                }
-                self.suite = suite
+                suite = try ScenarioSuite(paths: command.paths, seed: seed)
             }
+            suite.choose(titles: command.filter, tags: command.tag)
+            before?.cases.removeAll { $0.outcome.isToBeRun }
+            if let before { suite.leaveOut(before) }
         } catch let error as ScenarioError {
             throw ConfigurationError(error.file + ":\(error.line)", error.message)
         } catch let error as RunnerError {
@@ -72,6 +69,12 @@ struct TestSession {
     /// - Throws: `ExitCode` where something failed.
     func perform() throws {
         let reports = try TestReportFiles(command.report)
+        var arguments = arguments
+        if let path = command.rerun {
+            // The run's own report may take its place.
+            arguments += ["--rerun", try reports.keep(path).string]
+        }
+        if !command.resume { reports.removeReport() }
         let isEmulated = command.on == .emulated || command.on == .auto && EmulatedHost.isNeeded
         let status =
             isEmulated
@@ -80,11 +83,11 @@ struct TestSession {
         if status != 0 { throw ExitCode(status) }
     }
 
-    /// What this command was given, for itself in another place.
+    /// What this command was given, but for the report of a run that runs again, for itself in another place.
     private var arguments: [String] {
         var arguments = ["test", "--on", "here", "--report", command.report]
         if command.resume { arguments.append("--resume") }
-        if let rerun = command.rerun { arguments += ["--rerun", rerun] } else { arguments += ["--seed", "\(seed)"] }
+        if command.rerun == nil, !command.resume { arguments += ["--seed", "\(seed)"] }
         arguments += command.filter.flatMap { ["--filter", $0] } + command.tag.flatMap { ["--tag", $0] }
         return arguments + command.paths
     }
@@ -104,11 +107,8 @@ struct TestSession {
             program: try ProcessImage.path(), cache: cache, interruption: interruption, progress: { progress.take($0) })
         var report = TestReport(
             version: "\(QMPVersion.swiftlet)", host: .current, started: WallClock.microseconds(), seed: seed)
-        // What was skipped then, and what failed as the host did, has its turn now.
-        if let before {
-            report = before
-            report.cases.removeAll { $0.outcome.isToBeRun }
-        }
+        // What was not run then has its turn now.
+        if let before { report = before }
         try runner.run(suite, scratch: scratch.directory, into: &report) { try reports.write($0, isComplete: false) }
         try reports.write(report, isComplete: true)
         progress.summarize(report, reports.directory)

@@ -65,6 +65,8 @@ struct ScenarioFileTests {
         ("steps: [settle]\ninvariants:\n  guest.boots: unchanged 5s", 3, "\"unchanged\" is for steps that wait"),
         ("steps: [settle]\nmust-fail:\n  kind: burnt", 3, "kind: expected one of check, invariant"),
         ("steps: [settle]\nmust-fail: {message: x}", 2, "must-fail: expected the failure's kind"),
+        ("steps: [settle]\nmachine:\n  serial: stdio", 2, "machine: serial is the scenario's own"),
+        ("steps: [settle]\nmachine: {kernel: x}\nguest: {kernel: y}", 3, "guest: its kernel and image"),
         ("steps: [settle]\n\tx", 2, ""),
     ])
     func mistakesAreToldWithTheirLine(text: String, line: Int, message: String) throws {

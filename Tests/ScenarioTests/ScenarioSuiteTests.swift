@@ -83,7 +83,8 @@ final class ScenarioSuiteTests {
         let failure = CaseOutcome.failed(CaseFailure(.check, "no", at: 0))
         let old = try report([.passed, failure, .skipped("x"), failure])
         let again = try ScenarioSuite(rerunning: old)
-        #expect(again.items.map(\.title) == ["b [size=1M]", "c"] && again.items.map(\.seed) == [77, 77])
+        #expect(
+            again.items.map(\.title) == ["b [size=1M]", "b [size=2M]", "c"] && again.items.map(\.seed) == [77, 77, 77])
         try write("b.yaml", "steps: [settle]")
         #expect(throws: RunnerError.self) { try ScenarioSuite(rerunning: old) }
     }

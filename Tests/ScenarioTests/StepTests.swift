@@ -75,11 +75,10 @@ struct StepTests {
                   output: {contains: [a, b], lacks: c}
                   errors: ""
                   keep: uptime
-                  restarts: yes
             """
         ).steps
         guard case .guest(let command) = steps[0].action else { return #expect(Bool(false)) }
-        #expect(command.status == nil && command.keptAs == "uptime" && command.restarts)
+        #expect(command.status == nil && command.keptAs == "uptime" && !command.restarts)
         #expect(
             command.output.map(\.text) == ["a", "b", "c"]
                 && command.output.map(\.kind) == [.contains, .contains, .lacks])
@@ -130,6 +129,10 @@ struct StepTests {
         ("repeat: {times: 2}", "repeat: expected times and steps"),
         ("random: {count: 2}", "random: expected count and to"),
         ("random: {count: 2, to: 1M, from: 2M}", "random: expected a step that is not 0, and 'from' at most 'to'"),
+        ("{check: {vm0.plugged: 1}, timeout: 5s}", "check: it has no timeout"),
+        ("{wait: 5s, timeout: 5s}", "wait: a duration has no timeout"),
+        ("guest: {run: reboot, restarts: true, status: 0}", "guest: status can't be told of a command"),
+        ("random: {count: 1, to: 18446744073709551615, step: 1}", "which is at most 4194303T"),
         ("random: {count: 2, to: 1M, devices: vm7}", "there is no memory device \"vm7\"; there are vm0, vm1"),
     ])
     func mistakesAreToldWithTheirLine(step: String, message: String) throws {
@@ -141,7 +144,12 @@ struct StepTests {
     @Test func whatRunsIsKnown() throws {
         let start = "  - workload: {start: pattern, size: 1M}\n"
         _ = try parseSteps(start + "  - workload: {verify: pattern}\n  - workload: {stop: pattern}\n" + start)
-        for wrong in [start + start, start + "  - reboot\n  - workload: {stop: pattern}"] {
+        for wrong in [
+            start + start, start + "  - reboot\n  - workload: {stop: pattern}",
+            start + "  - guest: {run: reboot, restarts: true}\n  - workload: {stop: pattern}",
+            "  - repeat: {times: 2, steps: [{workload: {start: pattern, size: 1M}}]}",
+            start + "  - repeat: {times: 2, steps: [{workload: {stop: pattern}}]}",
+        ] {
             #expect(throws: ScenarioError.self) { try parseSteps(wrong) }
         }
         _ = try parseSteps(start + "  - reboot\n" + start)
