@@ -39,8 +39,11 @@ struct Diagnosis: Sendable {
         if let found = death(patience: patience) { return found }
         if let panic { return (.guestPanicked, panic) }
         guard !state.mayRestart, state.count(ofEvent: "RESET") > state.expectedResets else { return nil }
-        return (.guestRebooted, "the guest has restarted")
+        return Self.restart
     }
+
+    /// What a reset is that nobody asked for, where the guest's kernel has not panicked.
+    static let restart = (CaseFailure.Kind.guestRebooted, "the guest has restarted without being told to")
 
     /// How the machine's process ended; nil where it runs.
     func death(patience: UInt64) -> (CaseFailure.Kind, String)? {

@@ -55,7 +55,8 @@ struct MachineWatch: Sendable {
             guard !state.mayRestart else { return }
             state.fail(CaseFailure(.guestPanicked, "the guest has failed: \(description)", at: state.clock.now))
         case "RESET" where !state.mayRestart:
-            state.fail(diagnosis.failure(.guestRebooted, "it was not told to", line: nil))
+            let what = diagnosis.panic.map { (CaseFailure.Kind.guestPanicked, $0) } ?? Diagnosis.restart
+            state.fail(CaseFailure(what.0, what.1, at: state.clock.now))
         case "SHUTDOWN" where !state.mayRestart:
             state.fail(CaseFailure(.guestRebooted, "the guest has ended without being told to", at: state.clock.now))
         default: break
