@@ -44,7 +44,8 @@ public struct Expression: Sendable, Equatable {
         if let first = word.utf8.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) {
             guard let number = number(word) else {
                 throw ParseFailure(
-                    "\"\(word)\" is neither a number nor a size such as 512M or 1.5G nor a duration such as 5s")
+                    "\"\(word)\" is neither a number nor a size such as 512M or 1.5G nor a duration such as 5s;"
+                        + " sums have spaces around + and -")
             }
             return .number(number)
         }

@@ -45,6 +45,15 @@ public enum Metric: Sendable, Hashable, CustomStringConvertible {
     /// What a step has kept by that name.
     case kept(String)
 
+    /// Linux's zones on x86-64.
+    private static let zones = ["DMA", "DMA32", "Normal", "Movable", "Device"]
+    /// What `swiftlet-vmm` tells by QMP.
+    static let eventNames = [
+        "STOP", "RESUME", "RESET", "POWERDOWN", "SHUTDOWN", "MEMORY_DEVICE_SIZE_CHANGE", "BALLOON_CHANGE",
+        "X_SWIFTLET_MEMORY_VIOLATION", "X_SWIFTLET_RESIZE_STALLED", "X_SWIFTLET_HOST_MEMORY_ERROR",
+        "X_SWIFTLET_MEMORY_UNAVAILABLE", "X_SWIFTLET_GUEST_FAILED",
+    ]
+
     /// - Throws: what there is, in words.
     init(parsing text: String) throws(ParseFailure) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
@@ -59,12 +68,19 @@ public enum Metric: Sendable, Hashable, CustomStringConvertible {
         case (2, "guest"): self = .guest(parts[1])
         case (3, "guest"): self = try Self.guestPart(parts, text)
         case (4, "guest") where parts[1] == "zone":
-            guard let value = ZoneValue(rawValue: parts[3]) else { throw Self.unknown(text) }
+            guard let value = ZoneValue(rawValue: parts[3]), Self.zones.contains(parts[2]) else {
+                throw Self.unknown(text)
+            }
             self = .zone(parts[2], value)
         case (2, "host"):
             guard let value = HostValue(rawValue: parts[1]) else { throw Self.unknown(text) }
             self = .host(value)
-        case (2, "events"): self = .events(parts[1])
+        case (2, "events"):
+            guard Self.eventNames.contains(parts[1]) else {
+                throw ParseFailure(
+                    "no event is called \"\(parts[1])\"; there are \(Self.eventNames.joined(separator: ", "))")
+            }
+            self = .events(parts[1])
         case (2, _):
             guard let value = DeviceValue(rawValue: parts[1]) else { throw Self.unknown(text) }
             self = .device(parts[0] == "all" ? nil : parts[0], value)

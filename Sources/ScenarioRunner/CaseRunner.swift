@@ -103,7 +103,8 @@ public struct CaseRunner: Sendable {
                     while state.clock.now < deadline, (try? state.checkIsGoing()) != nil { pauseBriefly() }
                     guard state.clock.now >= deadline, !state.isOver else { return }
                     state.fail(
-                        diagnosis.failure(.timeout, "the scenario took longer than \(scenario.timeout) ms", line: nil))
+                        diagnosis.failure(
+                            .timeout, "the scenario took longer than \(Milliseconds(scenario.timeout))", line: nil))
                 })
             let runner = StepRunner(
                 scenario: scenario, seed: seed, machine: machine, agent: agent, workloads: workloads, figures: figures,
@@ -116,7 +117,9 @@ public struct CaseRunner: Sendable {
             state.fail(CaseFailure(.host, "\(error)", at: state.clock.now))
         }
         state.beginEnd()
-        report.kernelLog = kernelLog(agent)
+        // One that does not run tells nothing more.
+        let isRunning = (try? machine.execute("query-status"))?["running"] == .boolean(true)
+        if isRunning, state.failure?.kind.isSilence != true { report.kernelLog = kernelLog(agent) }
         if state.failure != nil { report.console = ConsoleText(path: machine.console).lastLines(Self.consoleLines) }
     }
 
@@ -186,6 +189,16 @@ public struct CaseRunner: Sendable {
                     "expected it to fail by \(expected.kind.rawValue) with \"\(expected.message)\", but it passed",
                     at: report.milliseconds))
         case .skipped: break
+        }
+    }
+}
+
+extension CaseFailure.Kind {
+    /// Whether the guest's agent can't answer any more.
+    fileprivate var isSilence: Bool {
+        switch self {
+        case .guestHung, .guestPanicked, .vmmDied: true
+        case .check, .invariant, .timeout, .guestRebooted, .host: false
         }
     }
 }

@@ -28,8 +28,16 @@ struct MachineWatch: Sendable {
 
     private func watch() throws {
         let client = try QMPClient(at: machine.qmp)
+        let console = ConsoleText(path: machine.console)
+        var seen: UInt64 = 0
         while true {
             try state.checkIsGoing()
+            if console.size != seen {
+                seen = console.size
+                if let panic = diagnosis.panic {
+                    state.fail(CaseFailure(.guestPanicked, panic, at: state.clock.now))
+                }
+            }
             do {
                 try look()
             } catch QMPClient.Failure.silent where state.isFrozen {

@@ -1,3 +1,4 @@
+import Configuration
 import QMPProtocol
 import Scenario
 import TestReport
@@ -62,7 +63,8 @@ extension StepRunner {
                 let found =
                     values[first.metric].map { first.metric.text($0) } ?? "not known: the guest does not tell it"
                 throw diagnosis.failure(
-                    .timeout, "waited \(step.timeout) ms for \(first.text), but it is \(found)", line: first.line)
+                    .timeout, "waited \(Milliseconds(step.timeout)) for \(first.text), but it is \(found)",
+                    line: first.line)
             }
             try state.pause(Self.interval)
         }
@@ -73,7 +75,7 @@ extension StepRunner {
         while !console.text(since: 0).contains(text) {
             guard state.clock.now < start + step.timeout else {
                 throw diagnosis.failure(
-                    .timeout, "waited \(step.timeout) ms for \"\(text)\" on the console", line: step.line)
+                    .timeout, "waited \(Milliseconds(step.timeout)) for \"\(text)\" on the console", line: step.line)
             }
             try state.pause(Self.interval)
         }

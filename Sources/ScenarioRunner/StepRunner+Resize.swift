@@ -1,3 +1,4 @@
+import Configuration
 import JSON
 import QMPProtocol
 import Scenario
@@ -55,7 +56,8 @@ extension StepRunner {
                         + " \(Metric.device(id, .requested).text(Double(device.requested))) requested"
                 }
                 throw diagnosis.failure(
-                    .timeout, "settle: \(texts.joined(separator: ", ")) after \(step.timeout) ms", line: step.line)
+                    .timeout, "settle: \(texts.joined(separator: ", ")) after \(Milliseconds(step.timeout))",
+                    line: step.line)
             }
             try state.pause(Self.interval)
         }

@@ -1,3 +1,4 @@
+import Configuration
 import AgentProtocol
 import Scenario
 import TestReport
@@ -74,7 +75,8 @@ extension StepRunner {
             try state.pause(Self.interval)
         }
         throw CaseFailure(
-            .guestHung, "\(step.text): the guest has not come back within \(step.timeout) ms", line: step.line,
+            .guestHung, "\(step.text): the guest has not come back within \(Milliseconds(step.timeout))",
+            line: step.line,
             at: state.clock.now)
     }
 }

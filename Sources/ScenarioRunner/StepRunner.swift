@@ -1,3 +1,4 @@
+import Configuration
 import AgentProtocol
 import Host
 import JSON
@@ -58,7 +59,7 @@ struct StepRunner: Sendable {
         case let failure as RunningWorkload.Failure:
             return diagnosis.failure(failure.kind, failure.message, line: step.line)
         case is GuestAgent.Late:
-            return diagnosis.failure(.timeout, "\(text): not done after \(step.timeout) ms", line: step.line)
+            return diagnosis.failure(.timeout, "\(text): not done after \(Milliseconds(step.timeout))", line: step.line)
         case is GuestAgent.Lost:
             return diagnosis.failure(.check, "\(text): the connection to the guest's agent was lost", line: step.line)
         case let missing as FigureSource.Missing:

@@ -94,7 +94,7 @@ struct TestCommand: ParsableCommand {
         }
         let session = try TestSession(self)
         if list { return session.list() }
-        if check { return show("\(session.suite.items.count) cases, nothing wrong\n") }
+        if check { return show("nothing wrong; \(session.suite.items.count) to run\n") }
         try session.perform()
     }
 }

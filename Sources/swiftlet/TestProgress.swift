@@ -49,7 +49,7 @@ final class TestProgress: Sendable {
         case .passed: show("      passed in \(time)\n")
         case .skipped(let reason): show("      skipped: \(reason)\n")
         case .failed(let failure):
-            let place = failure.line.map { "\(report.file):\($0): " } ?? ""
+            let place = failure.line.map { "\(report.file):\($0): " } ?? "\(report.file): "
             show(
                 "      FAILED after \(time), \(failure.kind.rawValue): \(place)\(Self.plain(failure.message))"
                     + " (at \(Self.seconds(failure.at)))\n")

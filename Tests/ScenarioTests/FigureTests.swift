@@ -62,6 +62,7 @@ struct FigureTests {
     }
 
     @Test(arguments: [
+        "guest.zone.movable.free", "events.RSET",
         "", ".", "vm0.", ".plugged", "vm0.plugged.x", "guest.node.x", "guest.zone.Movable.x", "host.x", "a b", "1st",
     ])
     func otherNamesAreRefused(name: String) {

@@ -1,5 +1,11 @@
-"""QEMU as users would have it who want small guests."""
+"""QEMU as users would have it, and what its guests need."""
 
+import os
+import subprocess
+
+from session import cache_directory, guest_directory
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 # As its documentation has it for guests that boot fast, and without devices that nobody asked for.
 MICROVM = ["-M", "microvm,acpi=on,pit=off,pic=off,rtc=on"]
 NOTHING_MORE = ["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"]
@@ -10,3 +16,23 @@ def microvm(kernel, initrd, command_line, memory="256M", program="qemu-system-x8
     return [
         program, *MICROVM, "-accel", "kvm", "-cpu", "host", "-smp", "1", "-m", memory, "-kernel", kernel,
         "-initrd", initrd, "-append", command_line, *NOTHING_MORE, "-serial", "stdio"]
+
+
+def make_pci_initrd(kernel, directory):
+    """The guest's initrd with the drivers that devices on PCI need, in a directory; returns its path."""
+    packages = os.path.join(cache_directory(), "debs")
+    with open(os.path.join(packages, f"{kernel}.package")) as record:
+        package = os.path.join(packages, record.read().strip())
+    root, extra = os.path.join(directory, "kernel"), os.path.join(directory, "extra")
+    subprocess.run(["dpkg-deb", "-x", package, root], check=True)
+    modules = [word for name in ("virtio_pci", "virtio_mem") for word in ("--module", name)]
+    subprocess.run(
+        [os.path.join(ROOT, "GuestImages/lib/initramfs.py"), extra, "--kernel", root, *modules], check=True)
+    path = os.path.join(directory, "initrd")
+    # Archives one behind the other are one: what comes later replaces what came before.
+    with open(path, "wb") as initrd:
+        for part in (os.path.join(guest_directory(kernel), "initrd"), extra):
+            with open(part, "rb") as file:
+                data = file.read()
+            initrd.write(data + bytes(-len(data) % 512))
+    return path
