@@ -18,14 +18,14 @@ def microvm(kernel, initrd, command_line, memory="256M", program="qemu-system-x8
         "-initrd", initrd, "-append", command_line, *NOTHING_MORE, "-serial", "stdio"]
 
 
-def make_pci_initrd(kernel, directory):
-    """The guest's initrd with the drivers that devices on PCI need, in a directory; returns its path."""
+def make_pci_initrd(kernel, directory, drivers=("virtio_mem",)):
+    """The guest's initrd with drivers of devices on PCI, and no others, in a directory; returns its path."""
     packages = os.path.join(cache_directory(), "debs")
     with open(os.path.join(packages, f"{kernel}.package")) as record:
         package = os.path.join(packages, record.read().strip())
     root, extra = os.path.join(directory, "kernel"), os.path.join(directory, "extra")
     subprocess.run(["dpkg-deb", "-x", package, root], check=True)
-    modules = [word for name in ("virtio_pci", "virtio_mem") for word in ("--module", name)]
+    modules = [word for name in ("virtio_pci", *drivers) for word in ("--module", name)]
     subprocess.run(
         [os.path.join(ROOT, "GuestImages/lib/initramfs.py"), extra, "--kernel", root, *modules], check=True)
     path = os.path.join(directory, "initrd")

@@ -148,11 +148,16 @@ class Session:
                 fields[key] = value
         return devices
 
+    def plugged(self, device):
+        """How many bytes of a device the guest has plugged."""
+        # QEMU's monitor shows what is typed first.
+        return int(self.monitor(f"qom-get {device} size").split()[-1])
+
     def wait_for_size(self, device, size, seconds):
         """Waits until the guest has that many bytes of a device plugged; returns the seconds that took."""
         start = time.monotonic()
         while True:
-            plugged = int(self.monitor(f"qom-get {device} size"))
+            plugged = self.plugged(device)
             elapsed = time.monotonic() - start
             if plugged == size:
                 return elapsed
