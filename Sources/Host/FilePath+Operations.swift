@@ -22,6 +22,23 @@ extension FilePath {
         }
     }
 
+    /// Makes an empty directory that nobody had before, for this user alone (`mkdtemp(3)`).
+    ///
+    /// - Parameters:
+    ///   - prefix: what its name begins with.
+    ///   - parent: where it is made.
+    public static func makeTemporaryDirectory(
+        _ prefix: String, in parent: FilePath
+    ) throws(SystemCallError) -> FilePath {
+        var template = Array(parent.appending("\(prefix)-XXXXXX").string.utf8) + [0]
+        let isMade = unsafe template.withUnsafeMutableBytes { bytes in
+            guard let start = bytes.baseAddress else { return false }
+            return unsafe mkdtemp(start.assumingMemoryBound(to: CChar.self)) != nil
+        }
+        guard isMade else { throw SystemCallError("mkdtemp", Errno(rawValue: errno), subject: parent.string) }
+        return FilePath(String(decoding: template.dropLast(), as: UTF8.self))
+    }
+
     /// Removes a file (`unlink(2)`).
     public func removeFile() throws(SystemCallError) {
         guard unsafe unlink(string) == 0 else {
@@ -34,6 +51,12 @@ extension FilePath {
         guard unsafe rmdir(string) == 0 else {
             throw SystemCallError("rmdir", Errno(rawValue: errno), subject: string)
         }
+    }
+
+    /// Removes a directory that has only files in it, with these.
+    public func removeDirectoryWithFiles() throws(SystemCallError) {
+        for name in try directoryEntries() { try appending(name).removeFile() }
+        try removeDirectory()
     }
 
     /// Gives a file another name; a file that has that name is replaced (`rename(2)`).

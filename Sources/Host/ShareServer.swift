@@ -28,7 +28,7 @@ public struct ShareServer: ~Copyable {
         errors: FileDescriptor
     ) throws(SystemCallError) {
         // A listening socket that nobody else can reach, and a connection that waits in its queue.
-        let place = try Self.makeDirectory()
+        let place = try FilePath.makeTemporaryDirectory("swiftlet", in: "/tmp")
         let path = place.appending("socket")
         defer {
             try? path.removeFile()
@@ -58,15 +58,4 @@ public struct ShareServer: ~Copyable {
 
     /// Gives the client's end of the connection away.
     public consuming func takeConnection() -> OwnedFileDescriptor { connection }
-
-    /// An empty directory, for this user alone.
-    private static func makeDirectory() throws(SystemCallError) -> FilePath {
-        var template = Array("/tmp/swiftlet-XXXXXX".utf8) + [0]
-        let isMade = unsafe template.withUnsafeMutableBytes { bytes in
-            guard let start = bytes.baseAddress else { return false }
-            return unsafe mkdtemp(start.assumingMemoryBound(to: CChar.self)) != nil
-        }
-        guard isMade else { throw SystemCallError("mkdtemp", Errno(rawValue: errno), subject: "/tmp") }
-        return FilePath(String(decoding: template.dropLast(), as: UTF8.self))
-    }
 }

@@ -10,8 +10,7 @@ struct StepParser {
     /// Every kind of step, by its key.
     static let kinds = [
         "resize", "wait", "settle", "check", "host", "guest", "workload", "reboot", "kexec", "stop", "cont", "inject",
-        "keep",
-        "measure", "parallel", "repeat", "random",
+        "keep", "measure", "parallel", "repeat", "random",
     ]
     /// Those that wait for nothing that may not come.
     private static let untimed = [
@@ -76,11 +75,9 @@ struct StepParser {
         if let timeout, Self.untimed.contains(entry.key) {
             throw reader.error(timeout.line, "\(entry.key): it has no timeout")
         }
-        let settles = others.contains { $0.key == "settle" }
-        if let settle = others.first(where: { $0.key == "settle" }), !settle.value.isNull {
-            step.timeout = try reader.duration(settle.value, "settle")
-        }
-        step.action = try action(entry, number: number, settles: settles, &step.timeout)
+        let settle = others.first { $0.key == "settle" }
+        if let settle, !settle.value.isNull { step.timeout = try reader.duration(settle.value, "settle") }
+        step.action = try action(entry, number: number, settles: settle != nil, &step.timeout)
         if case .pause = step.action, let timeout {
             throw reader.error(timeout.line, "wait: a duration has no timeout")
         }

@@ -14,21 +14,8 @@ public struct CaseRunner: Sendable {
         case step(StepReport)
     }
 
-    /// swiftlet itself.
-    let program: FilePath
-    /// Where guests are, as GuestImages/build makes them.
-    let cache: FilePath
-    let interruption: Interruption
+    let context: RunContext
     let progress: @Sendable (Progress) -> Void
-
-    public init(
-        program: FilePath, cache: FilePath, interruption: Interruption, progress: @escaping @Sendable (Progress) -> Void
-    ) {
-        self.program = program
-        self.cache = cache
-        self.interruption = interruption
-        self.progress = progress
-    }
 
     private static let consoleLines = 60
     private static let kernelLogLines = 300
@@ -36,23 +23,21 @@ public struct CaseRunner: Sendable {
     /// - Parameters:
     ///   - begun: when, in milliseconds since the run's beginning.
     ///   - scratch: an empty directory.
-    public func run(_ test: ScenarioCase, file: String, seed: UInt64, begun: UInt64, scratch: FilePath) -> CaseReport {
-        let scenario = test.scenario
-        var report = CaseReport(
-            scenario: scenario.name, about: scenario.about, file: file,
-            matrix: test.settings.map { .init($0.name, $0.value) }, seed: seed, begun: begun, devices: scenario.devices)
+    func run(_ item: ScenarioSuite.Item, begun: UInt64, scratch: FilePath) -> CaseReport {
+        let scenario = item.test.scenario
+        var report = CaseReport(item, begun: begun)
         let state = CaseState()
-        interruption.ends(state)
-        defer { interruption.ends(nil) }
+        context.interruption.ends(state)
+        defer { context.interruption.ends(nil) }
         do {
-            let guest = try GuestFiles(scenario, cache: cache)
-            let machine = try TestedMachine(program, try arguments(scenario, guest, scratch), in: scratch)
+            let guest = try GuestFiles(scenario, cache: context.cache)
+            let machine = try TestedMachine(context.program, try arguments(scenario, guest, scratch), in: scratch)
             defer {
                 state.beginEnd()
                 machine.end()
                 MemoryLimit(of: machine.number).remove()
             }
-            try run(scenario, seed, machine, state, &report)
+            try run(scenario, item.seed, machine, state, &report)
         } catch let error as RunnerError {
             state.fail(CaseFailure(.host, error.description, at: state.clock.now))
         } catch {
@@ -131,9 +116,6 @@ public struct CaseRunner: Sendable {
             if let (kind, text) = diagnosis.death(patience: 0) {
                 return state.fail(CaseFailure(kind, text, at: state.clock.now))
             }
-            if let panic = diagnosis.panic {
-                return state.fail(CaseFailure(.guestPanicked, panic, at: state.clock.now))
-            }
             pauseBriefly()
         }
         state.fail(
@@ -148,8 +130,7 @@ public struct CaseRunner: Sendable {
         guard let text = try? watcher.run(["dmesg"], within: 10_000).text else { return [] }
         let words = [
             "virtio_mem", "memory", "Memory", "offlin", "onlin", "hotplug", "oom", "Out of", "Kill", "BUG", "WARN",
-            "panic",
-            "Call Trace", "error", "zone",
+            "panic", "Call Trace", "error", "zone",
         ]
         let lines = text.split(separator: "\n").filter { line in
             // What firmware keeps for itself is about memory, too, and nobody's concern.

@@ -8,7 +8,6 @@ struct MachineFigures: Sendable {
         var plugged: UInt64 = 0
         var usable: UInt64 = 0
         var size: UInt64 = 0
-        var violations: UInt64 = 0
     }
 
     /// By id.
@@ -46,7 +45,6 @@ struct MachineFigures: Sendable {
         case "usable_bytes": devices[id, default: Device()].usable = value
         case "region_bytes": devices[id, default: Device()].size = value
         case "slots": slots += value
-        case "violations_total": devices[id, default: Device()].violations = value
         default: break
         }
     }

@@ -13,12 +13,7 @@ public struct ScenarioSuite: Sendable {
         public let seed: UInt64
 
         /// As `CaseReport.title`.
-        public var title: String {
-            CaseReport(
-                scenario: test.scenario.name, file: file, matrix: test.settings.map { .init($0.name, $0.value) },
-                seed: seed
-            ).title
-        }
+        public var title: String { CaseReport(self).title }
     }
 
     public private(set) var items: [Item] = []

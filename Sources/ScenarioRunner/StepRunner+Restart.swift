@@ -1,5 +1,5 @@
-import Configuration
 import AgentProtocol
+import Configuration
 import Scenario
 import TestReport
 

@@ -1,5 +1,5 @@
-import Configuration
 import AgentProtocol
+import Configuration
 import Host
 import JSON
 import QMPProtocol

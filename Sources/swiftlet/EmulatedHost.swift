@@ -42,14 +42,15 @@ struct EmulatedHost {
 
     /// Runs this program there. An emulated host stands still now and then: the run goes on in another one.
     ///
-    /// - Parameter given: arguments of `swiftlet test`.
+    /// - Parameters:
+    ///   - arguments: of `swiftlet test`.
+    ///   - beginning: further ones, of a run that does not go on.
     /// - Returns: the program's status.
-    func run(_ given: [String]) throws -> Int32 {
-        var arguments = given
+    func run(_ arguments: [String], beginning: [String]) throws -> Int32 {
         _ = unsafe setenv("KVM_HOST_OUT", reports.string, 1)
         let own = try ProcessImage.path().string
         let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGQUIT])
-        var further: [String] = []
+        var further = beginning
         for attempt in 1... {
             let child = try ChildProcess(
                 program, ["--memory", memory, "--emulated", "--", own] + arguments + further, input: .standardInput,
@@ -57,13 +58,13 @@ struct EmulatedHost {
             let status = Self.wait(for: child, signals)
             guard status == Self.hostFailed, attempt < Self.attempts else { return status }
             complain("the emulated host has failed; going on in another one")
-            guard (try? Stat(reports.appending("report.json"))) != nil else { continue }
-            // What goes on has its seed from the report.
-            further = ["--resume"]
-            if let index = arguments.firstIndex(of: "--seed") { arguments.removeSubrange(index...(index + 1)) }
+            if (try? Stat(reports.appending("report.json"))) != nil { further = Self.resumption }
         }
         return Self.hostFailed
     }
+
+    /// What goes on has its seed from the report.
+    static let resumption = ["--resume"]
 
     /// Of Tools/kvm-host, where there was no host, or it broke.
     private static let hostFailed: Int32 = 125

@@ -1,6 +1,6 @@
 import Configuration
-import Host
 import Glibc
+import Host
 import ScenarioRunner
 import SystemPackage
 import TestReport
@@ -12,9 +12,7 @@ final class TestProgress: Sendable {
     func take(_ progress: SuiteRunner.Progress) {
         switch progress {
         case .begins(let item, let number, let count):
-            show(
-                isTerminal
-                    ? "\(Self.erasing)[\(number)/\(count)] \(item.title)\n" : "[\(number)/\(count)] \(item.title)\n")
+            show((isTerminal ? Self.erasing : "") + "[\(number)/\(count)] \(item.title)\n")
         case .goesOn(.boots): live("boots")
         case .goesOn(.step(let step)): live("\(step.number) \(step.text)")
         case .ends(let report): end(report)
@@ -49,9 +47,9 @@ final class TestProgress: Sendable {
         case .passed: show("      passed in \(time)\n")
         case .skipped(let reason): show("      skipped: \(reason)\n")
         case .failed(let failure):
-            let place = failure.line.map { "\(report.file):\($0): " } ?? "\(report.file): "
+            let place = report.file + (failure.line.map { ":\($0)" } ?? "")
             show(
-                "      FAILED after \(time), \(failure.kind.rawValue): \(place)\(Self.plain(failure.message))"
+                "      FAILED after \(time), \(failure.kind.rawValue): \(place): \(Self.plain(failure.message))"
                     + " (at \(Self.seconds(failure.at)))\n")
         }
     }

@@ -32,8 +32,7 @@ struct TestReportFiles {
     /// Keeps the report of a run that runs again, where an emulated host finds it.
     ///
     /// - Throws: `Refusal` where it can't be kept.
-    func keep(_ path: String) throws -> FilePath {
-        let report = try TestReport(at: path, option: "--rerun")
+    func keep(_ report: TestReport) throws -> FilePath {
         try write(report.jsonText, as: "rerun.json")
         return directory.appending("rerun.json")
     }

@@ -1,4 +1,3 @@
-import Glibc
 import Host
 import SystemPackage
 
@@ -9,20 +8,18 @@ struct TestScratch {
     /// - Throws: `Refusal` where it can't be made.
     init() throws {
         // Sockets' paths are short: where reports go may be too deep.
-        let base = environmentVariable("TMPDIR") ?? "/tmp"
-        var name = Array((FilePath(base).appending("swiftlet-test-XXXXXX").string + "\0").utf8CString)
-        guard unsafe mkdtemp(&name) != nil else {
-            throw Refusal("\(base): \(Errno(rawValue: errno))")
+        let base = FilePath(environmentVariable("TMPDIR") ?? "/tmp")
+        do throws(SystemCallError) {
+            directory = try .makeTemporaryDirectory("swiftlet-test", in: base)
+        } catch {
+            throw Refusal("\(base): \(error.errno)")
         }
-        directory = FilePath(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
 
     /// Removes it, with what a run that broke off has left in it.
     func remove() {
         for name in (try? directory.directoryEntries()) ?? [] {
-            let inner = directory.appending(name)
-            for name in (try? inner.directoryEntries()) ?? [] { try? inner.appending(name).removeFile() }
-            try? inner.removeDirectory()
+            try? directory.appending(name).removeDirectoryWithFiles()
         }
         try? directory.removeDirectory()
     }

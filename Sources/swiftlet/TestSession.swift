@@ -16,6 +16,8 @@ struct TestSession {
     private let seed: UInt64
     /// What a run that was cut off has found.
     private let before: TestReport?
+    /// The run whose failures run again.
+    private let rerun: TestReport?
 
     /// Reads the scenarios.
     ///
@@ -24,14 +26,14 @@ struct TestSession {
         self.command = command
         var seed: UInt64 = 0
         var before: TestReport?
+        rerun = try command.rerun.map { try TestReport(at: $0, option: "--rerun") }
         if command.resume {
             before = try TestReport(at: FilePath(command.report).appending("report.json").string, option: "--resume")
         }
         do {
-            if let path = command.rerun {
-                let report = try TestReport(at: path, option: "--rerun")
-                seed = report.seed
-                suite = try ScenarioSuite(rerunning: report)
+            if let rerun {
+                seed = rerun.seed
+                suite = try ScenarioSuite(rerunning: rerun)
             } else {
                 seed = before?.seed ?? command.seed ?? Self.randomSeed()
                 suite = try ScenarioSuite(paths: command.paths, seed: seed)
@@ -69,27 +71,29 @@ struct TestSession {
     /// - Throws: `ExitCode` where something failed.
     func perform() throws {
         let reports = try TestReportFiles(command.report)
-        var arguments = arguments
-        if let path = command.rerun {
-            // The run's own report may take its place.
-            arguments += ["--rerun", try reports.keep(path).string]
-        }
+        // The run's own report may take the place of the other's.
+        let kept = try rerun.map { try reports.keep($0) }
         if !command.resume { reports.removeReport() }
         let isEmulated = command.on == .emulated || command.on == .auto && EmulatedHost.isNeeded
-        let status =
-            isEmulated
-            ? try EmulatedHost(memory: command.hostMemory, reports: reports.directory).run(arguments)
-            : try runHere(reports)
+        let status = isEmulated ? try runEmulated(reports, rerunning: kept) : try runHere(reports)
         if status != 0 { throw ExitCode(status) }
     }
 
-    /// What this command was given, but for the report of a run that runs again, for itself in another place.
-    private var arguments: [String] {
+    /// Has this command do the same in another place.
+    ///
+    /// - Parameter report: of a run whose failures run again, where the other place finds it.
+    private func runEmulated(_ reports: TestReportFiles, rerunning report: FilePath?) throws -> Int32 {
         var arguments = ["test", "--on", "here", "--report", command.report]
-        if command.resume { arguments.append("--resume") }
-        if command.rerun == nil, !command.resume { arguments += ["--seed", "\(seed)"] }
         arguments += command.filter.flatMap { ["--filter", $0] } + command.tag.flatMap { ["--tag", $0] }
-        return arguments + command.paths
+        arguments += command.paths
+        var beginning: [String] = []
+        if let report {
+            arguments += ["--rerun", report.string]
+        } else {
+            beginning = ["--seed", "\(seed)"]
+        }
+        let host = try EmulatedHost(memory: command.hostMemory, reports: reports.directory)
+        return try host.run(arguments, beginning: command.resume ? EmulatedHost.resumption : beginning)
     }
 
     private func runHere(_ reports: TestReportFiles) throws -> Int32 {
@@ -104,7 +108,8 @@ struct TestSession {
         defer { scratch.remove() }
         let progress = TestProgress()
         let runner = SuiteRunner(
-            program: try ProcessImage.path(), cache: cache, interruption: interruption, progress: { progress.take($0) })
+            RunContext(program: try ProcessImage.path(), cache: cache, interruption: interruption),
+            progress: { progress.take($0) })
         var report = TestReport(
             version: "\(QMPVersion.swiftlet)", host: .current, started: WallClock.microseconds(), seed: seed)
         // What was not run then has its turn now.
