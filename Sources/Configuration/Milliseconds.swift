@@ -1,4 +1,4 @@
-/// A span of time as people write it: a number with ms, s, m or h.
+/// A span of time as people write it: a number with ms, s, m or h, such as 500ms or 1.5s.
 public struct Milliseconds: Sendable, Equatable, Hashable, CustomStringConvertible {
     /// How many milliseconds it has.
     public let count: UInt64
@@ -30,25 +30,40 @@ public struct Milliseconds: Sendable, Equatable, Hashable, CustomStringConvertib
         self.count = count
     }
 
-    /// Reads `1s`, `500ms`, `2m`, `1h` or `0`.
+    /// Reads `1s`, `1.5s`, `500ms`, `2m`, `1h` or `0`.
     public init(parsing text: some StringProtocol) throws(ParseError) {
-        let digits = text.prefix { ("0"..."9").contains($0) }
-        let name = String(text[digits.endIndex...])
+        let isDigit = { (sign: Character) in ("0"..."9").contains(sign) }
+        let digits = text.prefix(while: isDigit)
+        var rest = text[digits.endIndex...]
         guard let number = UInt64(decimal: digits) else {
             throw digits.isEmpty ? .malformed(String(text)) : .tooLong(String(text))
         }
-        if name.isEmpty, number == 0 {
+        if rest.isEmpty, number == 0 {
             count = 0
             return
         }
-        guard let unit = Self.units.first(where: { $0.name == name }) else {
-            throw .malformed(String(text))
+        var fraction = "0"[...]
+        if rest.first == "." {
+            fraction = Substring(rest.dropFirst().prefix(while: isDigit))
+            rest = rest.dropFirst(1 + fraction.count)
         }
+        guard let unit = Self.units.first(where: { $0.name == rest }),
+            let part = Self.part(fraction, of: unit.milliseconds)
+        else { throw .malformed(String(text)) }
         let (product, overflow) = number.multipliedReportingOverflow(by: unit.milliseconds)
-        guard !overflow, product <= Self.maximum.count else {
+        guard !overflow, product <= Self.maximum.count, product + part <= Self.maximum.count else {
             throw .tooLong(String(text))
         }
-        count = product
+        count = product + part
+    }
+
+    /// What the digits behind a point are of a unit; nil for what is no whole number of milliseconds.
+    private static func part(_ digits: Substring, of unit: UInt64) -> UInt64? {
+        // Of an hour, 3,600,000 ms, eight digits are a whole number at most.
+        guard (1...8).contains(digits.count), let number = UInt64(decimal: digits) else { return nil }
+        let whole = (0..<digits.count).reduce(1) { power, _ in power * 10 }
+        let (part, remainder) = (number * unit).quotientAndRemainder(dividingBy: UInt64(whole))
+        return remainder == 0 ? part : nil
     }
 
     /// The span in the longest unit that shows it exactly: `5s`, `1500ms`, `0`.
