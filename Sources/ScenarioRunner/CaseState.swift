@@ -12,6 +12,8 @@ final class CaseState: Sendable {
         var failure: CaseFailure?
         var isEnding = false
         var steps: [StepReport] = []
+        /// Bytes that steps' outputs have.
+        var outputSize = 0
         var measurements: [CaseReport.Measurement] = []
         var samples: [MemorySample] = []
         var events: [String: UInt64] = [:]
@@ -74,6 +76,7 @@ final class CaseState: Sendable {
 
     private static let interval: UInt64 = 100
     private static let messageLimit = 4000
+    private static let outputLimit = 1 << 18
 
     // MARK: Steps and figures
 
@@ -88,6 +91,18 @@ final class CaseState: Sendable {
             values.steps[index].outcome = outcome
             values.steps[index].milliseconds = now - values.steps[index].begun
             values.lastDuration = values.steps[index].milliseconds
+        }
+    }
+
+    /// Keeps the end of what a command in the guest wrote, unless the case has a great deal already.
+    func note(output: String, of number: String) {
+        let kept = String(output.suffix(Self.messageLimit))
+        values.withLock { values in
+            guard let index = values.steps.lastIndex(where: { $0.number == number }),
+                values.outputSize + kept.utf8.count <= Self.outputLimit
+            else { return }
+            values.outputSize += kept.utf8.count
+            values.steps[index].output = kept
         }
     }
 

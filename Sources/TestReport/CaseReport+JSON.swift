@@ -103,17 +103,20 @@ extension CaseFailure {
 
 extension StepReport {
     var json: JSONValue {
-        [
-            "number": .string(number), "text": .string(text), "line": .number(line),
-            "outcome": .string(outcome.rawValue),
-            "begun": .number(begun), "milliseconds": .number(milliseconds),
+        var members: [JSONValue.Member] = [
+            JSONValue.Member("number", .string(number)), JSONValue.Member("text", .string(text)),
+            JSONValue.Member("line", .number(line)), JSONValue.Member("outcome", .string(outcome.rawValue)),
+            JSONValue.Member("begun", .number(begun)), JSONValue.Member("milliseconds", .number(milliseconds)),
         ]
+        if !output.isEmpty { members.append(JSONValue.Member("output", .string(output))) }
+        return .object(members)
     }
 
     init(_ reader: ReportReader) throws(TestReportError) {
         self.init(
             number: try reader.member("number").string(), text: try reader.member("text").string(),
             line: try reader.member("line").line(), outcome: try reader.member("outcome").word(),
-            begun: try reader.member("begun").unsigned(), milliseconds: try reader.member("milliseconds").unsigned())
+            begun: try reader.member("begun").unsigned(), milliseconds: try reader.member("milliseconds").unsigned(),
+            output: try reader.optional("output")?.string() ?? "")
     }
 }

@@ -77,10 +77,19 @@ extension HTMLReport {
         let ran = step.outcome != .skipped
         return """
             <tr class="\(step.outcome.rawValue)\(isInner ? " inner" : "")"><td class="figure">\(step.number)</td>\
-            <td class="text">\(step.text)</td><td>\(badge(step.outcome.name))</td><td class="figure">\(step.line)</td>\
+            <td class="text">\(step.text)\(output(step))</td><td>\(badge(step.outcome.name))</td><td class="figure">\(step.line)</td>\
             <td class="figure">\(ran ? ReportFormat.duration(milliseconds: step.begun) : "–")</td>\
             <td class="figure">\(ran ? ReportFormat.duration(milliseconds: step.milliseconds) : "–")</td></tr>
 
+            """
+    }
+
+    private func output(_ step: StepReport) -> Markup {
+        guard !step.output.isEmpty else { return "" }
+        let lines: [Markup] = step.outputLines.map { "\($0)" }
+        return """
+            <details\(step.outcome == .failed ? " open" : "")><summary class="took">output</summary>
+            <pre class="log" tabindex="0">\(lines, separator: "\n")</pre></details>
             """
     }
 

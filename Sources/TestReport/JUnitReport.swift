@@ -2,7 +2,7 @@
 ///
 /// Each scenario file is a test suite. A case that failed has a failure with the kind as its type, or an error where the
 /// VMM's process ended or the host could not do what was needed: neither speaks of the guest. What the scenario measured is
-/// in properties of the test case.
+/// in properties of the test case, and what commands in the guest wrote is its output.
 public struct JUnitReport: Sendable {
     /// How many lines of the guest's kernel log and console a failure has at most.
     static let tail = 50
@@ -62,7 +62,7 @@ public struct JUnitReport: Sendable {
         """
         <testcase name="\(title)" classname="\(testCase.scenario)" file="\(testCase.file)" \
         time="\(ReportFormat.seconds(milliseconds: testCase.milliseconds))">
-        \(properties(testCase))\(outcome(testCase))</testcase>
+        \(properties(testCase))\(outcome(testCase))\(output(testCase))</testcase>
 
         """
     }
@@ -93,6 +93,15 @@ public struct JUnitReport: Sendable {
             return failure.kind.isError
                 ? "<error \(attributes)>\(details)</error>\n" : "<failure \(attributes)>\(details)</failure>\n"
         }
+    }
+
+    /// What commands in the guest have written.
+    private func output(_ testCase: CaseReport) -> Markup {
+        let lines = testCase.steps.filter { !$0.output.isEmpty }.flatMap { step in
+            ["step \(step.number): \(step.text)"] + step.outputLines
+        }
+        guard !lines.isEmpty else { return "" }
+        return "<system-out>\(lines.map { "\($0)" as Markup }, separator: "\n")</system-out>\n"
     }
 
     /// What a person wants to know who sees nothing else of the report.

@@ -17,9 +17,12 @@ public struct StepReport: Sendable, Equatable {
     /// When it began, in milliseconds since the case's beginning, and how long it took.
     public var begun: UInt64
     public var milliseconds: UInt64
+    /// What a command in the guest has written, as far as it is kept.
+    public var output: String
 
     public init(
-        number: String, text: String, line: Int, outcome: Outcome = .passed, begun: UInt64 = 0, milliseconds: UInt64 = 0
+        number: String, text: String, line: Int, outcome: Outcome = .passed, begun: UInt64 = 0,
+        milliseconds: UInt64 = 0, output: String = ""
     ) {
         self.number = number
         self.text = text
@@ -27,5 +30,14 @@ public struct StepReport: Sendable, Equatable {
         self.outcome = outcome
         self.begun = begun
         self.milliseconds = milliseconds
+        self.output = output
+    }
+
+    /// Without the ends of lines; one at the end begins no other.
+    var outputLines: [String] {
+        // What terminals end lines with, \r\n, is one character here.
+        var lines = output.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
+        if lines.last?.isEmpty == true { lines.removeLast() }
+        return lines
     }
 }

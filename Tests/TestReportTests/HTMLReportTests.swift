@@ -46,7 +46,7 @@ import Testing
             scenario: "S" + hostile, about: "A" + hostile, file: "F" + hostile,
             matrix: [.init("N" + hostile, "V" + hostile), .init("O", "W" + hostile)], seed: 1,
             outcome: .failed(CaseFailure(.check, "M" + hostile, at: 1)),
-            steps: [StepReport(number: "X" + hostile, text: "T" + hostile, line: 1)],
+            steps: [StepReport(number: "X" + hostile, text: "T" + hostile, line: 1, output: "O" + hostile)],
             measurements: [.init("Q" + hostile, 1, .count)], devices: ["D" + hostile, "E"],
             samples: [SampleReport.sample(at: 0, size: 1, devices: 2)], kernelLog: ["K" + hostile],
             console: ["C" + hostile])
@@ -57,7 +57,7 @@ import Testing
         #expect(html.problems == [])
         #expect(html.all("b").allSatisfy { $0.attributes.isEmpty })
         let body = try #require(html.all("body").first).text
-        for letter in "SAFNVWMXTQDKCUPR" {
+        for letter in "SAFNVWMXTOQDKCUPR" {
             #expect(body.contains("\(letter)\(shown)"), "\(letter)")
         }
     }
@@ -93,7 +93,9 @@ import Testing
     @Test func stepsAndFiguresAreShown() throws {
         let html = read(SampleReport.report([SampleReport.testCase()]))
         let steps = try #require(html.all("table", "steps").first).text
-        for part in ["resize vm0 to 4G", "400 ms", "500 ms", "12"] { #expect(steps.contains(part), "\(part)") }
+        for part in ["resize vm0 to 4G", "400 ms", "500 ms", "12", "one <line>\nanother"] {
+            #expect(steps.contains(part), "\(part)")
+        }
         let figures = try #require(html.all("table", "measurements").first).text
         for part in ["resize3.3 s", "resident3.73G", "retries3"] { #expect(figures.contains(part), "\(part)") }
     }

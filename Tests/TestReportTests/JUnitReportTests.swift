@@ -18,6 +18,7 @@ import Testing
             #expect(xml.all("testsuite").count == Set(report.cases.map(\.file)).count)
             let known: Set = [
                 "testsuites", "testsuite", "testcase", "properties", "property", "failure", "error", "skipped",
+                "system-out",
             ]
             #expect(known.isSuperset(of: xml.elements.map(\.name)))
         }
@@ -64,6 +65,11 @@ import Testing
             #expect(failure.text.contains(part), "\(part)")
         }
         #expect(!failure.text.contains("line 49"))
+    }
+
+    @Test func whatCommandsWroteIsTheOutput() {
+        let outputs = read(SampleReport.report([SampleReport.testCase()])).all("system-out").map(\.text)
+        #expect(outputs == ["step 1: boot\none <line>\nanother"])
     }
 
     @Test func propertiesHoldTheHostAndTheFigures() {

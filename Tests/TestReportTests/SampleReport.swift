@@ -26,7 +26,7 @@ enum SampleReport {
             scenario: scenario, about: "It grows.", file: "scenarios/\(scenario).yaml", matrix: matrix, seed: 7,
             outcome: outcome, begun: 1500, milliseconds: 1000,
             steps: [
-                StepReport(number: "1", text: "boot", line: 3, milliseconds: 400),
+                StepReport(number: "1", text: "boot", line: 3, milliseconds: 400, output: "one <line>\r\nanother\n"),
                 StepReport(
                     number: "2", text: "resize vm0 to 4G", line: 12, outcome: last, begun: 400, milliseconds: 500),
             ],
@@ -116,7 +116,7 @@ extension SampleReport {
                 StepReport(
                     number: $0.chance(3) ? text(&$0) : "\(number(&$0)).1", text: text(&$0), line: Int(number(&$0) >> 1),
                     outcome: StepReport.Outcome.allCases.randomElement(using: &$0) ?? .passed, begun: number(&$0),
-                    milliseconds: number(&$0))
+                    milliseconds: number(&$0), output: text(&$0))
             },
             measurements: list(&random, measurement), devices: devices,
             samples: list(&random) { random in
