@@ -55,8 +55,12 @@ extension StepRunner {
         let deadline = state.clock.now + step.timeout
         let before = try agent.bootID(within: step.timeout)
         state.beginRestart()
-        defer { state.endRestart(console: ConsoleText(path: machine.console).size) }
-        workloads.removeAll()
+        defer {
+            // Not before: a workload whose connection is closed ends, and what it had is free for others, while a crash kernel
+            // is to find it.
+            workloads.removeAll()
+            state.endRestart(console: ConsoleText(path: machine.console).size)
+        }
         let words = try body()
         let last = state.clock.now + Self.delay
         while state.clock.now < deadline {
