@@ -98,10 +98,20 @@ final class RunningWorkload: Sendable {
     }
 
     private func end(_ status: CommandStatus, _ connection: Connection) -> Failure {
-        Failure(
-            kind: .check,
-            message: "workload \(name) has ended with \(status.text)"
-                + (connection.errors.isEmpty ? "" : ": \(connection.errors)"))
+        var message = "workload \(name) has ended with \(status.text)"
+        if !connection.errors.isEmpty { message += ": \(connection.errors)" }
+        if status == .killed(signal: UInt8(SIGKILL)), let line = outOfMemory {
+            message += "; the guest's kernel: \(line)"
+        }
+        return Failure(kind: .check, message: message)
+    }
+
+    /// What the guest's kernel has said of a program that it has ended for want of memory.
+    private var outOfMemory: String? {
+        let log = try? agent.run(["dmesg"], within: Self.messageTime).text
+        return log?.split(separator: "\n").last { $0.contains("Killed process") && $0.contains(Self.program) }.map {
+            String($0.prefix(Self.textLimit))
+        }
     }
 
     /// Takes lines up to one that begins with a word.
