@@ -1,5 +1,8 @@
 /// The fixed parts of the machine: addresses, ports and interrupt lines, the same for every guest.
 public enum Platform {
+    /// The most bits that a physical address has on x86-64 (Intel SDM, volume 3A, "Enumeration of Paging Features by CPUID").
+    public static let mostAddressBits = 52
+
     /// Boot memory below 4 GiB ends here at the latest; device windows and interrupt controllers follow.
     public static let lowMemoryEnd: UInt64 = 0xc000_0000
     /// Boot memory continues here when it is more.

@@ -15,10 +15,13 @@ public struct MachineFile: Sendable, Equatable {
     public struct Entry: Sendable, Equatable {
         public let option: String
         public let value: String?
+        /// Where it stands in its file, counted from 1; nil where it comes from none.
+        public let line: Int?
 
-        public init(_ option: String, _ value: String?) {
+        public init(_ option: String, _ value: String?, line: Int? = nil) {
             self.option = option
             self.value = value
+            self.line = line
         }
     }
 
@@ -64,18 +67,18 @@ public struct MachineFile: Sendable, Equatable {
             guard case .scalar(let text, _) = node.content, let isOn = Self.switches[text] else {
                 throw YAMLError(line: node.line, "\(option.name): expected true or false")
             }
-            if isOn { entries.append(Entry(option.name, nil)) }
+            if isOn { entries.append(Entry(option.name, nil, line: node.line)) }
             return
         }
         guard case .sequence(let nodes) = node.content else {
-            entries.append(Entry(option.name, try Self.value(option, node)))
+            entries.append(Entry(option.name, try Self.value(option, node), line: node.line))
             return
         }
         guard option.isRepeatable else {
             throw YAMLError(line: node.line, "\(option.name): expected one value, not a list")
         }
         for node in nodes {
-            entries.append(Entry(option.name, try Self.value(option, node)))
+            entries.append(Entry(option.name, try Self.value(option, node), line: node.line))
         }
     }
 
@@ -115,6 +118,17 @@ public struct MachineFile: Sendable, Equatable {
             texts.append(text)
         }
         return texts
+    }
+
+    /// Where in the file it stands what an error is about; nil where that can't be told.
+    ///
+    /// - Parameter option: the error's, such as `--virtio-mem vm0`.
+    public func line(ofOption option: String) -> Int? {
+        let words = option.split(separator: " ", maxSplits: 1)
+        let own = entries.filter { "--\($0.option)" == words[0] }
+        guard words.count == 2 else { return own.first?.line }
+        let parts = { (entry: Entry) in (entry.value ?? "").split(separator: ",") }
+        return (own.first { parts($0).contains { $0 == words[1] || $0 == "id=\(words[1])" } } ?? own.first)?.line
     }
 
     /// The options as arguments of `swiftlet run`.

@@ -18,6 +18,8 @@ public enum Metric: Sendable, Hashable, CustomStringConvertible {
     public enum HostValue: String, Sendable, CaseIterable {
         /// Bytes of the machine's process in the host's memory.
         case resident
+        /// The most bytes that it has had there.
+        case peak
         /// KVM memory slots that are live.
         case slots
         /// Processor time of the machine's process, in seconds, its guest's included.
@@ -99,7 +101,7 @@ public enum Metric: Sendable, Hashable, CustomStringConvertible {
             "\"\(text)\" is no figure: there are ID.requested, ID.plugged, ID.usable and ID.size of a memory device (or of"
                 + " all), guest.MemTotal and the like of /proc/meminfo, guest.node0.MemFree, guest.zone.Movable.managed"
                 + " (free, present, spanned), guest.blocks.online (all, offline, movable, kernel), guest.boots,"
-                + " host.resident, host.slots, host.processor, events.NAME, elapsed, took, and what a step 'keep' has named"
+                + " host.resident, host.peak, host.slots, host.processor, events.NAME, elapsed, took, and what a step 'keep' has named"
         )
     }
 
@@ -139,7 +141,7 @@ public enum Metric: Sendable, Hashable, CustomStringConvertible {
         case .device, .zone: true
         // Numbers of pages are among them, which no one takes for a size.
         case .guest(let name), .node(_, let name): !name.hasPrefix("HugePages_")
-        case .host(let value): value == .resident
+        case .host(let value): value == .resident || value == .peak
         case .blocks, .boots, .events, .elapsed, .took, .kept: false
         }
     }

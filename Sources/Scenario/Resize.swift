@@ -16,4 +16,6 @@ public struct Resize: Sendable {
     public var targets: [Target]
     /// Whether the step ends only when the guest has plugged what is requested.
     public var settles: Bool
+    /// Set where a size has to be refused: what the refusal has in it.
+    public var refusal: String?
 }

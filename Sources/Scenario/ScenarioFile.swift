@@ -13,8 +13,8 @@ public struct ScenarioFile: Sendable {
     /// - Parameters:
     ///   - path: names it in errors, and the scenario that has no name.
     ///   - values: what further `${{ }}` stand for, such as `directory`.
-    /// - Throws: `ScenarioError` with the line and what was expected.
-    public init(parsing text: [UInt8], path: String, values: [String: String] = [:]) throws(ScenarioError) {
+    /// - Throws: all that is wrong, with the lines and what was expected.
+    public init(parsing text: [UInt8], path: String, values: [String: String] = [:]) throws(ScenarioErrors) {
         self.path = path
         let root: YAMLNode
         do throws(YAMLError) {
@@ -23,16 +23,31 @@ public struct ScenarioFile: Sendable {
             }
             root = node
         } catch {
-            throw ScenarioError(file: path, line: error.line, error.message)
+            throw ScenarioErrors([
+                ScenarioError(file: path, line: error.line, error.message + Self.hint(text, line: error.line))
+            ])
         }
+        let mistakes = Mistakes()
+        let matrix = mistakes.gather { () throws(ScenarioError) in try Matrix(root, file: path) }
         var cases: [ScenarioCase] = []
-        for settings in try Matrix(root, file: path).choices {
+        for settings in matrix?.choices ?? [] {
             var known = values
             for setting in settings { known[setting.name] = setting.value }
-            let node = try Substitution(file: path, values: known).apply(to: root)
-            let scenario = try ScenarioParser(file: path).scenario(node)
+            let node = mistakes.gather { () throws(ScenarioError) in
+                try Substitution(file: path, values: known).apply(to: root)
+            }
+            guard let node, let scenario = ScenarioParser(file: path, mistakes).scenario(node) else { continue }
             cases.append(ScenarioCase(scenario: scenario, settings: settings))
         }
+        try mistakes.check()
         self.cases = cases
+    }
+
+    /// What is likely wrong with a line that is no YAML.
+    private static func hint(_ text: [UInt8], line: Int) -> String {
+        let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        guard lines.indices.contains(line - 1) else { return "" }
+        let words = String(decoding: lines[line - 1], as: UTF8.self)
+        return words.contains(": >") ? "; a text that begins with > needs quotes, as in \">= 1G\"" : ""
     }
 }

@@ -5,9 +5,12 @@ import YAML
 /// Reads a scenario in which nothing is left to choose.
 struct ScenarioParser {
     let reader: NodeReader
+    private let mistakes: Mistakes
 
-    init(file: String) {
+    /// - Parameter mistakes: gathers what is wrong.
+    init(file: String, _ mistakes: Mistakes) {
         reader = NodeReader(file: file)
+        self.mistakes = mistakes
     }
 
     static let keys = [
@@ -15,22 +18,42 @@ struct ScenarioParser {
         "must-fail",
     ]
 
-    func scenario(_ root: YAMLNode) throws(ScenarioError) -> Scenario {
-        let members = try reader.members(root, "the scenario", keys: Self.keys)
-        let machine = try machine(members["machine"])
-        let devices = machine.devices
-        guard let steps = members["steps"] else {
-            throw reader.error(root.line, "expected 'steps:', a list of what the scenario does")
-        }
-        let parser = StepParser(reader: reader, devices: devices)
-        var scenario = Scenario(
-            name: try members["scenario"].map { (entry) throws(ScenarioError) in
-                try reader.text(entry.value, "scenario")
+    /// - Returns: nil where something is wrong.
+    func scenario(_ root: YAMLNode) -> Scenario? {
+        guard
+            let members = gather({ () throws(ScenarioError) in
+                try reader.members(root, "the scenario", keys: Self.keys)
+            }), let machine = gather({ () throws(ScenarioError) in try self.machine(members["machine"]) })
+        else { return nil }
+        let parser = StepParser(reader: reader, devices: machine.devices, mistakes: mistakes)
+        let head = gather { () throws(ScenarioError) in try self.head(members, machine) }
+        let invariants = gather { () throws(ScenarioError) in try self.invariants(members["invariants"], parser) }
+        let failure = gather { () throws(ScenarioError) in try self.failure(members["must-fail"]) }
+        let steps = gather { () throws(ScenarioError) in
+            guard let steps = members["steps"] else {
+                throw reader.error(root.line, "expected 'steps:', a list of what the scenario does")
             }
-                ?? Self.name(of: reader.file),
-            about: try text(members["about"]) ?? "", tags: [], timeout: Scenario.defaultTimeout,
-            interval: Scenario.defaultInterval, guest: try guest(members["guest"]), machine: machine, devices: devices,
-            invariants: try invariants(members["invariants"], parser), steps: try parser.steps(steps.value, in: ""))
+            return try parser.steps(steps.value, in: "")
+        }
+        guard var scenario = head, let invariants, let failure, let steps else { return nil }
+        scenario.invariants = invariants
+        scenario.failure = failure
+        scenario.steps = steps
+        return gather { () throws(ScenarioError) in
+            try parser.checkNames(scenario)
+            return scenario
+        }
+    }
+
+    private func gather<Value>(_ body: () throws(ScenarioError) -> Value) -> Value? { mistakes.gather(body) }
+
+    /// A scenario without steps and what holds.
+    private func head(_ members: [String: YAMLNode.Entry], _ machine: MachineFile) throws(ScenarioError) -> Scenario {
+        var scenario = Scenario(
+            name: try text(members["scenario"]) ?? Self.name(of: reader.file), about: try text(members["about"]) ?? "",
+            tags: [], timeout: Scenario.defaultTimeout, interval: Scenario.defaultInterval,
+            guest: try guest(members["guest"]), machine: machine, machineLine: members["machine"]?.line ?? 1,
+            devices: machine.devices, invariants: Invariants(), steps: [])
         if scenario.guest.kernel != nil || scenario.guest.image != .guest, let guest = members["guest"],
             machine.entries.contains(where: { $0.option == "kernel" })
         {
@@ -46,8 +69,6 @@ struct ScenarioParser {
                 throw reader.error(interval.line, "interval: expected a duration from 50ms to 1m")
             }
         }
-        scenario.failure = try failure(members["must-fail"])
-        try parser.checkNames(scenario)
         return scenario
     }
 
@@ -68,7 +89,7 @@ struct ScenarioParser {
         do throws(YAMLError) {
             let machine = try MachineFile(reading: entry.value)
             if let own = machine.entries.first(where: { Self.ownOptions.contains($0.option) }) {
-                throw YAMLError(line: entry.line, "\(own.option) is the scenario's own")
+                throw YAMLError(line: own.line ?? entry.line, "\(own.option) is the scenario's own")
             }
             return machine
         } catch {

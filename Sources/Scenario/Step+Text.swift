@@ -6,10 +6,11 @@ extension Step {
         switch action {
         case .resize(let resize):
             "resize " + resize.targets.map { "\($0.id ?? "all") \($0.amount.text)" }.joined(separator: ", ")
-                + (resize.settles ? ", and settle" : "")
+                + (resize.settles ? ", and settle" : "") + (resize.refusal == nil ? "" : ", which is refused")
         case .wait(let conditions): "wait for " + conditions.map(\.text).joined(separator: ", ")
         case .pause(let milliseconds): "wait \(Milliseconds(milliseconds))"
         case .console(let text): "wait for \"\(text)\" on the console"
+        case .waitForGuest(let command): "wait for the guest: \(Self.shortened(command))"
         case .settle: "settle"
         case .check(let conditions): "check " + conditions.map(\.text).joined(separator: ", ")
         case .guest(let command): "guest: \(Self.shortened(command.command))"

@@ -8,6 +8,8 @@ public struct Step: Sendable {
         case pause(UInt64)
         /// Until the console has shown a text.
         case console(String)
+        /// Until a command in the guest ends with status 0.
+        case waitForGuest(String)
         /// Until every device has plugged what is requested.
         case settle
         case check([Condition])

@@ -2,7 +2,7 @@ import YAML
 
 /// What stands behind the keys of steps.
 extension StepParser {
-    func resize(_ value: YAMLNode, settles: Bool) throws(ScenarioError) -> Resize {
+    func resize(_ value: YAMLNode, settles: Bool, refusal: String?) throws(ScenarioError) -> Resize {
         var targets: [Resize.Target] = []
         for entry in try reader.mapping(value, "resize", "sizes by device, such as 'vm0: 1G' or 'vm0: +256M'") {
             try checkDevice(entry.key, entry.line, orAll: true)
@@ -22,7 +22,7 @@ extension StepParser {
                         ? .relative(expression, isLess: sign == "-") : .absolute(expression), line: entry.line))
         }
         guard !targets.isEmpty else { throw reader.error(value.line, "resize: expected a device with its size") }
-        return Resize(targets: targets, settles: settles)
+        return Resize(targets: targets, settles: settles, refusal: refusal)
     }
 
     private func checkDevice(_ id: String, _ line: Int, orAll: Bool) throws(ScenarioError) {
@@ -65,8 +65,9 @@ extension StepParser {
         case .scalar: return .pause(try reader.duration(value, "wait"))
         case .sequence: throw reader.error(value.line, "wait: expected a duration, or figures with what they are to be")
         case .mapping(let entries):
-            if entries.count == 1, entries[0].key == "console" {
-                return .console(try reader.text(entries[0].value, "console"))
+            if entries.count == 1, let entry = entries.first {
+                if entry.key == "console" { return .console(try reader.text(entry.value, "console")) }
+                if entry.key == "guest" { return .waitForGuest(try reader.text(entry.value, "guest")) }
             }
             return .wait(try conditions(value, "wait"))
         }

@@ -48,7 +48,7 @@ extension StepParser {
             for _ in 0..<min(count, 2) { try check(steps, &names) }
         // What ran in the guest is gone with it.
         case .reboot: names.workloads = []
-        case .pause, .console, .settle, .stop, .cont, .inject, .random: break
+        case .pause, .console, .waitForGuest, .settle, .stop, .cont, .inject, .random: break
         }
     }
 

@@ -6,6 +6,8 @@ struct StepParser {
     let reader: NodeReader
     /// The ids of the machine's memory devices.
     let devices: [String]
+    /// Gathers what is wrong with steps, so that the others are read, too.
+    let mistakes: Mistakes
 
     /// Every kind of step, by its key.
     static let kinds = [
@@ -16,7 +18,6 @@ struct StepParser {
     private static let untimed = [
         "check", "host", "stop", "cont", "inject", "keep", "measure", "parallel", "repeat", "random",
     ]
-    private static let common = ["name", "timeout", "settle"]
     private static let stepLimit = 10_000
 
     /// - Parameter place: the number of the step that they are part of, with a dot behind it.
@@ -26,63 +27,76 @@ struct StepParser {
         }
         var steps: [Step] = []
         for (index, node) in nodes.enumerated() {
-            steps.append(try step(node, number: "\(place)\(index + 1)"))
+            let step = mistakes.gather { () throws(ScenarioError) in
+                try self.step(node, number: "\(place)\(index + 1)")
+            }
+            if let step { steps.append(step) }
         }
         return steps
     }
 
     private func step(_ node: YAMLNode, number: String) throws(ScenarioError) -> Step {
-        let entry: YAMLNode.Entry
+        let (entry, others) = try parts(node)
         var step = Step(
             number: number, name: nil, line: node.line, timeout: Step.defaultTimeout, action: .settle)
-        var others: [YAMLNode.Entry] = []
+        if let name = others["name"] { step.name = try reader.text(name.value, "name") }
+        if let timeout = others["timeout"] {
+            guard !Self.untimed.contains(entry.key) else {
+                throw reader.error(timeout.line, "\(entry.key): it has no timeout")
+            }
+            step.timeout = try reader.duration(timeout.value, "timeout")
+        }
+        if let settle = others["settle"], !settle.value.isNull {
+            step.timeout = try reader.duration(settle.value, "settle")
+        }
+        step.action = try action(entry, number: number, others, &step.timeout)
+        if case .pause = step.action, let timeout = others["timeout"] {
+            throw reader.error(timeout.line, "wait: a duration has no timeout")
+        }
+        if step.action.restarts, others["timeout"] == nil { step.timeout = Step.restartTimeout }
+        return step
+    }
+
+    /// What a step does, and what stands beside it.
+    private func parts(_ node: YAMLNode) throws(ScenarioError) -> (YAMLNode.Entry, [String: YAMLNode.Entry]) {
+        let entries: [YAMLNode.Entry]
         switch node.content {
         case .scalar(let word, _):
             // '- reboot' is short for a step without anything to say.
-            entry = YAMLNode.Entry(
-                key: word, line: node.line, value: YAMLNode(.scalar("", isPlain: true), line: node.line))
-        case .mapping(let entries):
-            var kinds = entries.filter { Self.kinds.contains($0.key) }
-            // 'resize' may have a 'settle' beside it.
-            if kinds.count == 2 { kinds.removeAll { $0.key == "settle" } }
-            guard let first = kinds.first ?? entries.first(where: { !Self.common.contains($0.key) }) ?? entries.first
-            else {
-                throw unknown(node.line, nil)
-            }
-            guard kinds.count <= 1 else {
-                throw reader.error(
-                    kinds[1].line,
-                    "a step does one thing: \"\(first.key)\" or \"\(kinds[1].key)\"; begin another with '- '")
-            }
-            entry = first
-            others = entries.filter { $0.key != first.key }
+            let nothing = YAMLNode(.scalar("", isPlain: true), line: node.line)
+            entries = [YAMLNode.Entry(key: word, line: node.line, value: nothing)]
+        case .mapping(let members): entries = members
         case .sequence: throw unknown(node.line, nil)
         }
+        var kinds = entries.filter { Self.kinds.contains($0.key) }
+        // 'resize' may have a 'settle' beside it.
+        if kinds.count == 2 { kinds.removeAll { $0.key == "settle" } }
+        let everywhere = Self.beside(nil)
+        guard let entry = kinds.first ?? entries.first(where: { !everywhere.contains($0.key) }) ?? entries.first else {
+            throw unknown(node.line, nil)
+        }
+        guard kinds.count <= 1 else {
+            throw reader.error(
+                kinds[1].line,
+                "a step does one thing: \"\(entry.key)\" or \"\(kinds[1].key)\"; begin another with '- '")
+        }
         guard Self.kinds.contains(entry.key) else { throw unknown(entry.line, entry.key) }
-        for other in others {
-            switch other.key {
-            case "name": step.name = try reader.text(other.value, "name")
-            case "timeout": step.timeout = try reader.duration(other.value, "timeout")
-            case "settle" where entry.key == "resize": break
-            default:
+        var others: [String: YAMLNode.Entry] = [:]
+        let known = Self.beside(entry.key)
+        for other in entries where other.key != entry.key {
+            guard known.contains(other.key) else {
                 throw reader.error(
                     other.line,
-                    "\(entry.key): there is no \"\(other.key)\" beside it; there are name and timeout"
-                        + (entry.key == "resize" ? " and settle" : ""))
+                    "\(entry.key): there is no \"\(other.key)\" beside it; there are \(known.joined(separator: ", "))")
             }
+            others[other.key] = other
         }
-        let timeout = others.first { $0.key == "timeout" }
-        if let timeout, Self.untimed.contains(entry.key) {
-            throw reader.error(timeout.line, "\(entry.key): it has no timeout")
-        }
-        let settle = others.first { $0.key == "settle" }
-        if let settle, !settle.value.isNull { step.timeout = try reader.duration(settle.value, "settle") }
-        step.action = try action(entry, number: number, settles: settle != nil, &step.timeout)
-        if case .pause = step.action, let timeout {
-            throw reader.error(timeout.line, "wait: a duration has no timeout")
-        }
-        if step.action.restarts, timeout == nil { step.timeout = Step.restartTimeout }
-        return step
+        return (entry, others)
+    }
+
+    /// What may stand beside a kind of step; nil for any of them.
+    private static func beside(_ kind: String?) -> [String] {
+        ["name", "timeout"] + (kind == nil || kind == "resize" ? ["settle", "refused"] : [])
     }
 
     private func unknown(_ line: Int, _ key: String?) -> ScenarioError {
@@ -93,11 +107,19 @@ struct StepParser {
     }
 
     private func action(
-        _ entry: YAMLNode.Entry, number: String, settles: Bool, _ timeout: inout UInt64
+        _ entry: YAMLNode.Entry, number: String, _ others: [String: YAMLNode.Entry], _ timeout: inout UInt64
     ) throws(ScenarioError) -> Step.Action {
         let value = entry.value
         switch entry.key {
-        case "resize": return .resize(try resize(value, settles: settles))
+        case "resize":
+            let refusal = others["refused"]
+            if let refusal, others["settle"] != nil {
+                throw reader.error(refusal.line, "resize: what is refused does not settle")
+            }
+            return .resize(
+                try resize(
+                    value, settles: others["settle"] != nil,
+                    refusal: refusal.map { (entry) throws(ScenarioError) in try reader.text(entry.value, "refused") }))
         case "wait": return try wait(value)
         case "settle":
             if !value.isNull { timeout = try reader.duration(value, "settle") }

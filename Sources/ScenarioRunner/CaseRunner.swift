@@ -31,7 +31,9 @@ public struct CaseRunner: Sendable {
         defer { context.interruption.ends(nil) }
         do {
             let guest = try GuestFiles(scenario, cache: context.cache)
-            let machine = try TestedMachine(context.program, try arguments(scenario, guest, scratch), in: scratch)
+            let machine = try TestedMachine(context.program, try arguments(scenario, guest, scratch), in: scratch) {
+                !state.isOver
+            }
             defer {
                 state.beginEnd()
                 machine.end()

@@ -39,6 +39,7 @@ struct FigureSource: Sendable {
         switch metric {
         case .device(let id, let value): return Double(Self.size(value, of: id, figures))
         case .host(.resident): return Double(ResidentMemory.size(of: machine.number))
+        case .host(.peak): return Double(ResidentMemory.peak(of: machine.number))
         case .host(.slots): return Double(figures.slots)
         case .host(.processor): return processorTime
         case .events(let name): return Double(state.count(ofEvent: name))
@@ -83,9 +84,11 @@ struct FigureSource: Sendable {
         switch metric {
         case .guest(let name): return report.amounts.first { $0.name == name }.map { Double($0.value) }
         case .node(let number, let name):
-            return report.nodes.first { $0.number == number }?.amounts.first { $0.name == name }.map {
-                Double($0.value)
+            guard let node = report.nodes.first(where: { $0.number == number }) else {
+                // Linux has no node without memory and processors; it has as much of everything as an empty one.
+                return report.nodes.contains { $0.amounts.contains { $0.name == name } } ? 0 : nil
             }
+            return node.amounts.first { $0.name == name }.map { Double($0.value) }
         case .zone(let name, let value):
             let zones = report.zones.filter { $0.name == name }
             // A zone without memory is not in every kernel's list.

@@ -13,7 +13,6 @@ struct MachineFigures: Sendable {
     /// By id.
     private(set) var devices: [String: Device] = [:]
     private(set) var slots: UInt64 = 0
-    private(set) var resets: UInt64 = 0
 
     private static let prefix = "swiftlet_memory_device_"
 
@@ -29,12 +28,8 @@ struct MachineFigures: Sendable {
                 continue
             }
             let name = line.prefix { $0 != "{" && $0 != " " }
-            switch name {
-            case "swiftlet_resets_total": resets = value
-            default:
-                guard name.hasPrefix(Self.prefix), let id = Self.label("device", in: line) else { continue }
-                set(name.dropFirst(Self.prefix.count), of: id, to: value)
-            }
+            guard name.hasPrefix(Self.prefix), let id = Self.label("device", in: line) else { continue }
+            set(name.dropFirst(Self.prefix.count), of: id, to: value)
         }
     }
 

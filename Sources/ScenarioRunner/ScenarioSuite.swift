@@ -22,16 +22,25 @@ public struct ScenarioSuite: Sendable {
 
     /// Reads files, and what is in directories and in those in them, by the order of their names.
     ///
-    /// - Throws: `ScenarioError` for the first file that is no scenario, `RunnerError` for what can't be read.
-    public init(paths: [String], seed: UInt64) throws {
-        for path in paths {
-            for file in try Self.files(path) {
+    /// - Parameter problem: what is wrong with a scenario's machine, if anything, in words and with its line.
+    /// - Throws: `ScenarioErrors` with all that is wrong in any of the files, `RunnerError` for what can't be read.
+    public init(paths: [String], seed: UInt64, problem: (Scenario) -> (line: Int, text: String)?) throws {
+        var errors: [ScenarioError] = []
+        for file in try paths.flatMap(Self.files) {
+            do {
                 for test in try Self.read(file).cases {
                     let title = Item(file: file, test: test, seed: 0).title
                     items.append(Item(file: file, test: test, seed: Self.seed(seed, title)))
+                    guard let (line, text) = problem(test.scenario) else { continue }
+                    // The other cases of the file may well have the same.
+                    let error = ScenarioError(file: file, line: line, text)
+                    if !errors.contains(error) { errors.append(error) }
                 }
+            } catch let wrong as ScenarioErrors {
+                errors += wrong.errors
             }
         }
+        guard errors.isEmpty else { throw ScenarioErrors(errors) }
         let titles = Dictionary(grouping: items, by: \.title)
         if let twice = titles.values.first(where: { $0.count > 1 }) {
             throw RunnerError("\(twice[0].title) is there twice: in \(twice[0].file) and \(twice[1].file)")

@@ -18,6 +18,7 @@ extension StepRunner {
             }
         }
         let result = try agent.run(["sh", "-c", command.command], within: step.timeout)
+        state.note(output: result.text + result.errorText, of: step.number)
         if let status = command.status, result.status != .exited(UInt8(status)) {
             throw CaseFailure(
                 .check,
@@ -45,7 +46,7 @@ extension StepRunner {
         state.keep(name, value)
     }
 
-    private static func excerpt(_ name: String, _ text: String) -> String {
+    static func excerpt(_ name: String, _ text: String) -> String {
         text.isEmpty ? "" : "; \(name): \(text.suffix(excerpt))"
     }
 

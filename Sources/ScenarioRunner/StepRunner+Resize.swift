@@ -6,7 +6,20 @@ import TestReport
 
 /// Steps that change requested sizes, and wait for the guest to follow.
 extension StepRunner {
-    func resize(_ resize: Resize) throws {
+    /// - Throws: `CaseFailure` also where a size is taken that has to be refused.
+    func resize(_ resize: Resize, _ step: Step) throws {
+        guard let refusal = resize.refusal else { return try set(resize) }
+        do {
+            try set(resize)
+        } catch QMPClient.Failure.refused(let error) where "\(error)".contains(refusal) {
+            return state.note(output: "\(error)", of: step.number)
+        }
+        throw CaseFailure(
+            .check, "\(step.text): expected it to be refused with \"\(refusal)\", but it was taken", line: step.line,
+            at: state.clock.now)
+    }
+
+    private func set(_ resize: Resize) throws {
         for target in resize.targets {
             let ids = target.id.map { [$0] } ?? scenario.devices
             for id in ids { try set(id, try size(target.amount, of: id)) }

@@ -79,11 +79,12 @@ struct StepRunner: Sendable {
     private func perform(_ step: Step, since start: UInt64) throws {
         switch step.action {
         case .resize(let resize):
-            try self.resize(resize)
+            try self.resize(resize, step)
             if resize.settles { try settle(step, since: start) }
         case .wait(let conditions): try wait(for: conditions, step, since: start)
         case .pause(let milliseconds): try state.pause(milliseconds)
         case .console(let text): try wait(forConsole: text, step, since: start)
+        case .waitForGuest(let command): try wait(forGuest: command, step, since: start)
         case .settle: try settle(step, since: start)
         case .check(let conditions): try check(conditions, since: start)
         case .guest(let command): try run(command, step)

@@ -32,8 +32,11 @@ final class TestedMachine: Sendable {
     ///   - program: swiftlet.
     ///   - arguments: of `swiftlet run`, but for the channels, which are the case's own.
     ///   - directory: an empty one, for the machine's sockets and what it writes.
+    ///   - isWanted: whether anybody still wants it, while it starts.
     /// - Throws: `RunnerError` where it does not start, with what it said.
-    init(_ program: FilePath, _ arguments: [String], in directory: FilePath) throws {
+    init(_ program: FilePath, _ arguments: [String], in directory: FilePath, while isWanted: @Sendable () -> Bool)
+        throws
+    {
         self.directory = directory
         let pipe = try Pipe()
         let null = try OwnedFileDescriptor(opening: "/dev/null", .readWrite)
@@ -50,7 +53,7 @@ final class TestedMachine: Sendable {
         number = child.process
         let lifeline = SharedFileDescriptor(pipe.takeWriteEnd())
         do {
-            control = try ControlConnection(at: directory.appending("qmp")) { child.poll() == nil }
+            control = try ControlConnection(at: directory.appending("qmp")) { isWanted() && child.poll() == nil }
         } catch {
             child.send(signal: SIGKILL)
             let ending = child.wait().map { " (\($0))" } ?? ""

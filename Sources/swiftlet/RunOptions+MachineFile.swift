@@ -23,6 +23,20 @@ extension RunOptions {
         return try RunCommand.parse(file.arguments(beside: own) + own).options
     }
 
+    /// Looks at what a file says as far as that can be told without the host.
+    ///
+    /// - Throws: `ConfigurationError`, and what the parser says.
+    static func check(_ file: MachineFile) throws {
+        let options = try RunCommand.parse(file.arguments(beside: [])).options
+        var machine = try options.machine.machine()
+        if let console = options.console {
+            _ = try ChannelOption(option: "--console", optionText: console)
+            machine.hasConsole = true
+        }
+        try options.log.check()
+        try machine.validated(physicalAddressBits: Platform.mostAddressBits)
+    }
+
     private static func contents(_ path: String) throws -> [UInt8] {
         let file = try RegularFile(opening: FilePath(path), option: "--config")
         defer { try? file.descriptor.close() }

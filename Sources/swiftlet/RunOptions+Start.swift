@@ -27,7 +27,7 @@ extension RunOptions {
         try log.check()
         try checkDetaching(serial: serialOption, console: consoleOption, monitor: monitorOption)
         try consoleOption.map { try ChannelOption.check(serial: serialOption, console: $0) }
-        try machine.validated(physicalAddressBits: HostProcessor.host.physicalAddressBits ?? 52)
+        try machine.validated(physicalAddressBits: HostProcessor.host.physicalAddressBits ?? Platform.mostAddressBits)
 
         // What leaves traces on the host (a log file, a socket) comes last.
         let vmm = try VMMProgram()

@@ -31,7 +31,7 @@ struct Swiftlet: ParsableCommand {
         ])
 
     /// Exit statuses, as users meet them.
-    private enum Status {
+    enum Status {
         /// The host or the start refused.
         static let refused: CInt = 1
         /// Wrong options (EX_USAGE of sysexits.h).

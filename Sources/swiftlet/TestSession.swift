@@ -21,7 +21,7 @@ struct TestSession {
 
     /// Reads the scenarios.
     ///
-    /// - Throws: `ConfigurationError` for files that are no scenarios, `Refusal` where they can't be read.
+    /// - Throws: `ExitCode` for files that are no scenarios, after telling why; `Refusal` where they can't be read.
     init(_ command: TestCommand) throws {
         self.command = command
         var seed: UInt64 = 0
@@ -36,13 +36,14 @@ struct TestSession {
                 suite = try ScenarioSuite(rerunning: rerun)
             } else {
                 seed = before?.seed ?? command.seed ?? Self.randomSeed()
-                suite = try ScenarioSuite(paths: command.paths, seed: seed)
+                suite = try ScenarioSuite(paths: command.paths, seed: seed, problem: Self.problem)
             }
             suite.choose(titles: command.filter, tags: command.tag)
             before?.cases.removeAll { $0.outcome.isToBeRun }
             if let before { suite.leaveOut(before) }
-        } catch let error as ScenarioError {
-            throw ConfigurationError(error.file + ":\(error.line)", error.message)
+        } catch let wrong as ScenarioErrors {
+            for error in wrong.errors { complain("\(error)") }
+            throw ExitCode(Swiftlet.Status.usage)
         } catch let error as RunnerError {
             throw Refusal(error.description)
         }
@@ -50,6 +51,18 @@ struct TestSession {
         self.before = before
         guard !suite.items.isEmpty || before != nil else {
             throw Refusal(command.rerun == nil ? "no case is left to run" : "nothing failed in \(command.rerun ?? "")")
+        }
+    }
+
+    /// What `swiftlet run` would not take of a scenario's machine.
+    private static func problem(_ scenario: Scenario) -> (line: Int, text: String)? {
+        do {
+            try RunOptions.check(scenario.machine)
+            return nil
+        } catch let error as ConfigurationError {
+            return (scenario.machine.line(ofOption: error.option) ?? scenario.machineLine, "machine: \(error)")
+        } catch {
+            return (scenario.machineLine, "machine: \(RunCommand.message(for: error))")
         }
     }
 

@@ -66,6 +66,17 @@ import YAML
         #expect(problem("virtio-mem:\n  id: {a: b}\n") == "line 2: virtio-mem: id: expected a text")
     }
 
+    /// An error of an option's text leads to its line.
+    @Test func optionsAreFoundAgain() throws {
+        let file = try MachineFile(
+            parsing: Array("cpus: 2\nverbose-boot: true\nvirtio-mem:\n  - id=a,size=1G\n  - id: b\n    size: 3\n".utf8))
+        #expect(file.entries.map(\.line) == [1, 2, 4, 5])
+        #expect(file.line(ofOption: "--cpus") == 1 && file.line(ofOption: "--cpus 2") == 1)
+        #expect(file.line(ofOption: "--virtio-mem b") == 5 && file.line(ofOption: "--virtio-mem size=3") == 5)
+        #expect(file.line(ofOption: "--virtio-mem c") == 4)
+        #expect(file.line(ofOption: "--memory") == nil)
+    }
+
     @Test func aRequestedSizeIsReplaced() {
         var file = MachineFile([
             .init("virtio-mem", "id=a,size=1G,requested-size=2M,path=/x,y"), .init("virtio-mem", "id=b,size=1G"),

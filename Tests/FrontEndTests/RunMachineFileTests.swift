@@ -1,3 +1,4 @@
+import Configuration
 import Control
 import Glibc
 import Testing
@@ -42,5 +43,20 @@ struct RunMachineFileTests {
     ])
     func pathsOfMemoryAreFromTheRoot(text: String, expected: String) throws {
         try expect("--memory", text, becomes: expected)
+    }
+
+    /// (file, the option that is wrong; nil for none)
+    @Test(arguments: [
+        ("memory: 1G\nvirtio-mem: [\"id=vm0,size=1G,block-size=4M\"]\nconsole: \"null\"", nil),
+        ("virtio-mem: [\"id=vm0,size=1G,block=4M\"]", "--virtio-mem id=vm0,size=1G,block=4M"),
+        ("virtio-mem: [\"id=vm0,size=1G,block-size=3M\"]", "--virtio-mem vm0"),
+        ("numa: {node: 0, cpus: 0, memory: 1G}\nvirtio-mem: [\"id=vm0,size=1G,node=3\"]", "--virtio-mem vm0"),
+        ("memory: 5", "--memory 5"), ("console: x", "--console x"), ("log-level: loud", "--log-level loud"),
+    ])
+    func aFileIsCheckedWithoutTheHost(text: String, option: String?) throws {
+        let file = try MachineFile(parsing: Array(text.utf8))
+        guard let option else { return try RunOptions.check(file) }
+        let error = try #require(throws: ConfigurationError.self) { try RunOptions.check(file) }
+        #expect(error.option == option, "\(error)")
     }
 }

@@ -55,7 +55,8 @@ struct FigureTests {
     @Test(arguments: [
         "vm0.plugged", "all.usable", "guest.MemTotal", "guest.Active(anon)", "guest.node1.MemFree",
         "guest.zone.Movable.managed",
-        "guest.blocks.offline", "guest.boots", "host.slots", "events.RESET", "elapsed", "took", "before-it",
+        "guest.blocks.offline", "guest.boots", "host.slots", "host.peak", "events.RESET", "elapsed", "took",
+        "before-it",
     ])
     func namesAreRead(name: String) throws {
         #expect("\(try Metric(parsing: name))" == name)

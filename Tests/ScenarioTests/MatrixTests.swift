@@ -24,6 +24,15 @@ struct MatrixTests {
         #expect(try titles("matrix: {a: [1, 2], exclude: {a: 1}}\nsteps: [settle]") == ["a=2"])
     }
 
+    @Test func furtherOnesAreNamed() throws {
+        #expect(
+            try titles("matrix: {a: [1, 2], b: 3, include: [{b: 4, a: 1}, {a: 2, b: 3}]}\nsteps: [settle]")
+                == ["a=1 b=3", "a=2 b=3", "a=1 b=4"])
+        #expect(
+            try titles("matrix: {include: [{size: 2M, step: 4M}, {size: 4M, step: 8M}]}\nsteps: [settle]")
+                == ["size=2M step=4M", "size=4M step=8M"])
+    }
+
     @Test func valuesStandWhereTheyAreNamed() throws {
         let file = try parse(
             """
@@ -51,18 +60,24 @@ struct MatrixTests {
         ("matrix: {a: [[1]]}\nsteps: [settle]", 1, "a: expected a text"),
         ("matrix: {a: 1, exclude: {b: 1}}\nsteps: [settle]", 1, "there is no \"b\" in the matrix"),
         ("matrix: {a: 1, exclude: {a: 1}}\nsteps: [settle]", 1, "everything is left out"),
+        (
+            "matrix: {a: 1, include: {b: 1}}\nsteps: [settle]", 1,
+            "include: expected a value for each of a, and no other"
+        ),
+        ("matrix: {include: [{a: 1, b: 2}, {a: 1}]}\nsteps: [settle]", 1, "expected a value for each of a, b"),
+        ("matrix: {include: [{a b: 1}]}\nsteps: [settle]", 1, "\"a b\" is no name"),
         ("matrix: {a: 1}\nsteps:\n  - guest: echo ${{ b }}", 3, "${{ b }}: there is no such name; there are a"),
         ("matrix: {a: 1}\nsteps:\n  - guest: echo ${{ a", 3, "${{ without }}"),
     ])
     func mistakesAreToldWithTheirLine(text: String, line: Int, message: String) throws {
-        let error = try #require(throws: ScenarioError.self) { try parse(text) }
+        let error = try mistake { try parse(text) }
         #expect(error.line == line)
         #expect(error.message.contains(message), "\(error.message)")
     }
 
     @Test func thereIsALimit() throws {
         let values = "[" + (0..<40).map { "\($0)" }.joined(separator: ", ") + "]"
-        let error = try #require(throws: ScenarioError.self) {
+        let error = try mistake {
             try parse("matrix: {a: \(values), b: \(values)}\nsteps: [settle]")
         }
         #expect(error.message == "matrix: more than 1000 cases")

@@ -65,14 +65,39 @@ struct ScenarioFileTests {
         ("steps: [settle]\ninvariants:\n  guest.boots: unchanged 5s", 3, "\"unchanged\" is for steps that wait"),
         ("steps: [settle]\nmust-fail:\n  kind: burnt", 3, "kind: expected one of check, invariant"),
         ("steps: [settle]\nmust-fail: {message: x}", 2, "must-fail: expected the failure's kind"),
-        ("steps: [settle]\nmachine:\n  serial: stdio", 2, "machine: serial is the scenario's own"),
+        ("steps: [settle]\nmachine:\n  serial: stdio", 3, "machine: serial is the scenario's own"),
         ("steps: [settle]\nmachine: {kernel: x}\nguest: {kernel: y}", 3, "guest: its kernel and image"),
         ("steps: [settle]\n\tx", 2, ""),
+        (
+            "steps:\n  - check:\n      guest.boots: >= 1", 3,
+            "a text that begins with > needs quotes, as in \">= 1G\""
+        ),
     ])
     func mistakesAreToldWithTheirLine(text: String, line: Int, message: String) throws {
-        let error = try #require(throws: ScenarioError.self) { try parse(text) }
+        let error = try mistake { try parse(text) }
         #expect(error.line == line && error.file == "test.yaml")
         #expect(error.message.contains(message), "\(error.message)")
         #expect(error.description == "test.yaml:\(line): \(error.message)")
+    }
+
+    /// So that a file need not be mended mistake by mistake.
+    @Test func allMistakesAreToldAtOnce() throws {
+        let errors = try #require(throws: ScenarioErrors.self) {
+            try parse(
+                """
+                timeout: soon
+                matrix: {a: [1, 2]}
+                invariants: {host.x: 1}
+                steps:
+                  - jump
+                  - settle
+                  - repeat:
+                      times: 2
+                      steps: [settle, {wait: soon}, hop]
+                  - check: {vm0.plugged: "${{ a }}"}
+                must-fail: {kind: burnt}
+                """)
+        }.errors
+        #expect(errors.map(\.line) == [1, 3, 5, 9, 11])
     }
 }

@@ -35,7 +35,7 @@ final class ScenarioSuiteTests {
     }
 
     private func suite(seed: UInt64 = 1) throws -> ScenarioSuite {
-        try ScenarioSuite(paths: [directory.string], seed: seed)
+        try ScenarioSuite(paths: [directory.string], seed: seed) { _ in nil }
     }
 
     @Test func directoriesAreReadByName() throws {
@@ -99,12 +99,12 @@ final class ScenarioSuiteTests {
     }
 
     @Test func whatCannotBeIsRefused() throws {
-        #expect(throws: RunnerError.self) { try ScenarioSuite(paths: ["/nonexistent"], seed: 1) }
+        #expect(throws: RunnerError.self) { try ScenarioSuite(paths: ["/nonexistent"], seed: 1) { _ in nil } }
         try write("inner/d.yaml", "scenario: c\nsteps: [settle]")
         let twice = try #require(throws: RunnerError.self) { try self.suite() }
         #expect(twice.description.contains("c is there twice"))
         try write("inner/d.yaml", "steps:\n  - jump")
-        let wrong = try #require(throws: ScenarioError.self) { try self.suite() }
+        let wrong = try mistake { try self.suite() }
         #expect(wrong.description.hasPrefix("\(directory)/inner/d.yaml:2: there is no step \"jump\""))
     }
 }

@@ -21,3 +21,8 @@ func parseSteps(_ steps: String, more: String = "") throws -> Scenario {
     #expect(cases.count == 1)
     return try #require(cases.first).scenario
 }
+
+/// The first mistake that something tells.
+func mistake<Value>(_ body: () throws -> Value) throws -> ScenarioError {
+    try #require(try #require(throws: ScenarioErrors.self) { try body() }.errors.first)
+}

@@ -86,13 +86,33 @@ struct StepTests {
             command.errors.map(\.kind) == [.equals] && command.errors[0].holds("\n") && !command.errors[0].holds("x"))
     }
 
+    @Test func whatIsWaitedForOrRefusedIsSaid() throws {
+        let steps = try parseSteps(
+            """
+              - {resize: {vm0: 3M}, refused: multiple}
+              - {wait: {guest: test -e /tmp/x}, timeout: 1.5s}
+              - wait: {console: "login:"}
+            """
+        ).steps
+        guard case .resize(let resize) = steps[0].action, case .waitForGuest(let command) = steps[1].action,
+            case .console("login:") = steps[2].action
+        else { return #expect(Bool(false)) }
+        #expect(resize.refusal == "multiple" && !resize.settles && command == "test -e /tmp/x")
+        #expect(steps[1].timeout == 1500)
+        #expect(steps[0].text == "resize vm0 to 3M, which is refused")
+    }
+
     /// (step, a part of the message)
     @Test(arguments: [
         ("jump", "there is no step \"jump\"; there are resize, wait"),
         ("{resize: {vm0: 1G}, check: {vm0.plugged: 1}}", "a step does one thing: \"resize\" or \"check\""),
         ("{check: {vm0.plugged: 1}, settle: 5s}", "check: there is no \"settle\" beside it"),
-        ("{settle: , nmae: x}", "settle: there is no \"nmae\" beside it; there are name and timeout"),
+        ("{settle: , nmae: x}", "settle: there is no \"nmae\" beside it; there are name, timeout"),
         ("[settle]", "expected a step"),
+        ("{settle: , refused: x}", "settle: there is no \"refused\" beside it"),
+        ("{resize: {vm0: 1G}, settle: 5s, refused: x}", "resize: what is refused does not settle"),
+        ("{resize: {vm0: 1G}, refused: [x]}", "refused: expected a text"),
+        ("wait: {guest: [x]}", "guest: expected a text"),
         ("resize: 1G", "resize: expected sizes by device"),
         ("resize: {}", "resize: expected a device with its size"),
         ("resize: {vm2: 1G}", "there is no memory device \"vm2\"; there are vm0, vm1, and all"),
@@ -136,7 +156,7 @@ struct StepTests {
         ("random: {count: 2, to: 1M, devices: vm7}", "there is no memory device \"vm7\"; there are vm0, vm1"),
     ])
     func mistakesAreToldWithTheirLine(step: String, message: String) throws {
-        let error = try #require(throws: ScenarioError.self) { try parseSteps("  - settle\n  - \(step)") }
+        let error = try mistake { try parseSteps("  - settle\n  - \(step)") }
         #expect(error.line == 7, "\(error)")
         #expect(error.message.contains(message), "\(error.message)")
     }
@@ -150,7 +170,7 @@ struct StepTests {
             "  - repeat: {times: 2, steps: [{workload: {start: pattern, size: 1M}}]}",
             start + "  - repeat: {times: 2, steps: [{workload: {stop: pattern}}]}",
         ] {
-            #expect(throws: ScenarioError.self) { try parseSteps(wrong) }
+            #expect(throws: ScenarioErrors.self) { try parseSteps(wrong) }
         }
         _ = try parseSteps(start + "  - reboot\n" + start)
     }
