@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from session import cache_directory, guest_directory
+from session import Session, cache_directory, guest_directory
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 # As its documentation has it for guests that boot fast, and without devices that nobody asked for.
@@ -16,6 +16,23 @@ def microvm(kernel, initrd, command_line, memory="256M", program="qemu-system-x8
     return [
         program, *MICROVM, "-accel", "kvm", "-cpu", "host", "-smp", "1", "-m", memory, "-kernel", kernel,
         "-initrd", initrd, "-append", command_line, *NOTHING_MORE, "-serial", "stdio"]
+
+
+class Q35Session(Session):
+    """A guest with one vCPU in QEMU's q35 machine, as Debian has it, with a monitor."""
+
+    monitor_prompt = b"(qemu) "
+
+    def __init__(self, memory, kernel, initrd, command_line, *devices):
+        """memory is -m's, devices are further options."""
+        super().__init__((memory, kernel, initrd, command_line, *devices), "qemu-system-x86_64")
+
+    def command(self, arguments, program):
+        memory, kernel, initrd, command_line, *devices = arguments
+        return [
+            program, "-M", "q35", "-accel", "kvm", "-cpu", "host", "-smp", "1", "-m", memory, *devices,
+            "-kernel", kernel, "-initrd", initrd, "-append", command_line, "-nodefaults", "-no-user-config",
+            "-display", "none", "-serial", "stdio", "-monitor", f"unix:{self.socket_path},server=on,wait=off"]
 
 
 def make_pci_initrd(kernel, directory, drivers=("virtio_mem",)):
