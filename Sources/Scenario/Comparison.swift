@@ -41,6 +41,9 @@ public enum Comparison: Sendable, Equatable, CustomStringConvertible {
             self = .unchanged(time.count)
             return
         }
+        if text.hasPrefix("="), !text.hasPrefix("==") {
+            throw ParseFailure("\"\(text)\": what a figure is to equal stands there alone, or behind ==")
+        }
         if let relation = Relation.allCases.first(where: { text.hasPrefix($0.rawValue) }) {
             self = .relation(relation, try Expression(parsing: String(text.dropFirst(relation.rawValue.count))))
             return
@@ -66,6 +69,16 @@ public enum Comparison: Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .relation(_, let expression): expression.metrics
         case .range(let low, let high): low.metrics + high.metrics
+        case .unchanged: []
+        }
+    }
+
+    /// What it is compared with, where figures are among that; empty where one is not known.
+    public func values(_ figures: (Metric) -> Double?) -> [Double] {
+        guard !metrics.isEmpty else { return [] }
+        return switch self {
+        case .relation(_, let expression): [expression.value(figures)].compactMap(\.self)
+        case .range(let low, let high): [low.value(figures), high.value(figures)].compactMap(\.self)
         case .unchanged: []
         }
     }

@@ -22,6 +22,9 @@ public struct Expression: Sendable, Equatable {
         while let word = words.popFirst() {
             terms.append((isMinus, try Self.term(word, &words)))
             guard let sign = words.popFirst() else { break }
+            guard !Self.isUnit(sign) else {
+                throw ParseFailure("\"\(text)\": sizes have K, M, G or T right behind the number, as in 1G")
+            }
             guard sign == "+" || sign == "-", !words.isEmpty else {
                 throw ParseFailure(
                     "\"\(text)\": expected + or - between two terms, with spaces around it, not \"\(sign)\"")
@@ -29,6 +32,11 @@ public struct Expression: Sendable, Equatable {
             isMinus = sign == "-"
         }
         self.terms = terms
+    }
+
+    /// What people write behind a size, with a space before it.
+    private static func isUnit(_ word: String) -> Bool {
+        ["B", "K", "KB", "KIB", "M", "MB", "MIB", "G", "GB", "GIB", "T", "TB", "TIB"].contains(word.uppercased())
     }
 
     private static func term(_ word: String, _ rest: inout ArraySlice<String>) throws(ParseFailure) -> Term {
@@ -53,9 +61,14 @@ public struct Expression: Sendable, Equatable {
     }
 
     /// A number, a size in bytes, or a duration in seconds.
-    static func number(_ word: String) -> Double? {
+    public static func number(_ word: String) -> Double? {
         if let number = Double(word) { return number.isFinite ? number : nil }
         if let time = try? Milliseconds(parsing: word) { return Double(time.count) / 1000 }
+        return size(word)
+    }
+
+    /// A number with K, M, G or T behind it, in bytes.
+    static func size(_ word: String) -> Double? {
         let units = ["K": 1024.0, "M": 1_048_576, "G": 1_073_741_824, "T": 1_099_511_627_776]
         guard let last = word.last, let unit = units[last.uppercased()], let count = Double(word.dropLast()) else {
             return nil

@@ -2,6 +2,8 @@
 final class Mistakes {
     private var errors: [ScenarioError] = []
 
+    var hasAny: Bool { !errors.isEmpty }
+
     /// - Returns: nil where something is wrong.
     func gather<Value>(_ body: () throws(ScenarioError) -> Value) -> Value? {
         do throws(ScenarioError) {

@@ -4,6 +4,13 @@ import YAML
 /// Reads what stands in a file, and says where it is something else than expected.
 struct NodeReader {
     let file: String
+    /// Gathers what does not keep the rest from being read.
+    let mistakes: Mistakes
+
+    init(file: String, _ mistakes: Mistakes) {
+        self.file = file
+        self.mistakes = mistakes
+    }
 
     func error(_ line: Int, _ message: String) -> ScenarioError {
         ScenarioError(file: file, line: line, message)
@@ -19,14 +26,16 @@ struct NodeReader {
         return entries
     }
 
-    /// A mapping of which all keys are known.
+    /// A mapping of which all keys are known; others are noted.
     func members(_ node: YAMLNode, _ name: String, keys: [String]) throws(ScenarioError) -> [String: YAMLNode.Entry] {
         var members: [String: YAMLNode.Entry] = [:]
         let expectation = "a mapping with \(keys.joined(separator: ", "))"
         for entry in try mapping(node, name, expectation) {
             guard keys.contains(entry.key) else {
-                throw error(
-                    entry.line, "\(name): there is no \"\(entry.key)\"; there are \(keys.joined(separator: ", "))")
+                mistakes.note(
+                    error(
+                        entry.line, "\(name): there is no \"\(entry.key)\"; there are \(keys.joined(separator: ", "))"))
+                continue
             }
             // As if it did not stand there.
             if !entry.value.isNull { members[entry.key] = entry }
@@ -87,6 +96,9 @@ struct NodeReader {
     /// Bytes.
     func size(_ node: YAMLNode, _ name: String) throws(ScenarioError) -> UInt64 {
         guard let text = node.text else { throw error(node.line, "\(name): expected a size, such as 512M") }
+        if text.contains("."), let size = Expression.size(text), size < 0x1p62, size.rounded() == size {
+            return UInt64(size)
+        }
         do throws(ByteSize.ParseError) {
             return try ByteSize(parsing: text).bytes
         } catch {

@@ -28,7 +28,7 @@ public struct ScenarioFile: Sendable {
             ])
         }
         let mistakes = Mistakes()
-        let matrix = mistakes.gather { () throws(ScenarioError) in try Matrix(root, file: path) }
+        let matrix = mistakes.gather { () throws(ScenarioError) in try Matrix(root, NodeReader(file: path, mistakes)) }
         var cases: [ScenarioCase] = []
         for settings in matrix?.choices ?? [] {
             var known = values
@@ -48,6 +48,12 @@ public struct ScenarioFile: Sendable {
         let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         guard lines.indices.contains(line - 1) else { return "" }
         let words = String(decoding: lines[line - 1], as: UTF8.self)
-        return words.contains(": >") ? "; a text that begins with > needs quotes, as in \">= 1G\"" : ""
+        if words.contains(": >") { return "; a text that begins with > needs quotes, as in \">= 1G\"" }
+        if words.prefix(while: { $0 == " " || $0 == "\t" }).contains("\t") { return "; a tab: spaces indent" }
+        if words.contains("${{") { return "; in braces and brackets, a text with ${{ }} needs quotes" }
+        if words.split(separator: ": ", omittingEmptySubsequences: false).count > 2 {
+            return "; a text with a colon and a space in it needs quotes"
+        }
+        return ""
     }
 }

@@ -1,6 +1,9 @@
 import Configuration
 
 extension Step {
+    /// What reports call it: its name, if it has one, and what it does.
+    public var title: String { name.map { "\($0): \(text)" } ?? text }
+
     /// What it does, in a few words.
     public var text: String {
         switch action {

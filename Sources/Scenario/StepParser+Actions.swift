@@ -27,7 +27,7 @@ extension StepParser {
 
     private func checkDevice(_ id: String, _ line: Int, orAll: Bool) throws(ScenarioError) {
         if orAll, id == "all", !devices.isEmpty { return }
-        guard devices.contains(id) else {
+        guard machine == nil || devices.contains(id) else {
             throw reader.error(
                 line,
                 "there is no memory device \"\(id)\"; "
@@ -51,8 +51,13 @@ extension StepParser {
     func conditions(_ value: YAMLNode, _ name: String) throws(ScenarioError) -> [Condition] {
         var conditions: [Condition] = []
         for entry in try reader.mapping(value, name, "figures with what they are to be, such as 'vm0.plugged: 1G'") {
-            conditions.append(try condition(entry, named: name))
+            if let condition = reader.mistakes.gather({ () throws(ScenarioError) in
+                try self.condition(entry, named: name)
+            }) {
+                conditions.append(condition)
+            }
         }
+        guard !reader.mistakes.hasAny else { return conditions }
         if name != "wait", let wrong = conditions.first(where: \.isUnchanged) {
             throw reader.error(wrong.line, "\(name): \"unchanged\" is for 'wait'")
         }
@@ -68,6 +73,9 @@ extension StepParser {
             if entries.count == 1, let entry = entries.first {
                 if entry.key == "console" { return .console(try reader.text(entry.value, "console")) }
                 if entry.key == "guest" { return .waitForGuest(try reader.text(entry.value, "guest")) }
+            }
+            if let timeout = entries.first(where: { $0.key == "timeout" }) {
+                throw reader.error(timeout.line, "wait: timeout stands beside it, not in it")
             }
             return .wait(try conditions(value, "wait"))
         }
@@ -165,6 +173,12 @@ extension StepParser {
             return verb.key == "stop" ? .stopWorkload(name) : .verifyWorkload(name)
         }
         let kind: Workload.Kind = try reader.choice(verb.value, "start")
+        if let machine, kind.needsDisk, !machine.entries.contains(where: { $0.option == "disk" }) {
+            throw reader.error(
+                verb.line,
+                "workload: \(kind.rawValue) uses the machine's last disk, and there is none: give it one, such as"
+                    + " 'disk: \"path=${{ scratch }}/cache.img\"'")
+        }
         guard let size = members["size"] else {
             throw reader.error(verb.line, "workload: expected its size, such as 'size: 256M'")
         }
@@ -213,7 +227,9 @@ extension StepParser {
                 ids.append(id)
             }
         }
-        guard !devices.isEmpty else { throw reader.error(value.line, "random: the machine has no memory device") }
+        guard machine == nil || !devices.isEmpty else {
+            throw reader.error(value.line, "random: the machine has no memory device")
+        }
         var random = RandomResizes(
             devices: ids.isEmpty ? devices : ids, count: Int(try reader.number(count.value, "count", 1...1_000_000)),
             least: 0, most: try reader.size(most.value, "to"), step: 2 << 20, pause: 1000)

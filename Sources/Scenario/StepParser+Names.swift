@@ -32,6 +32,7 @@ extension StepParser {
             if command.restarts { names.workloads = [] }
         case .startWorkload(let workload):
             try check(workload.size, names.kept, step.line)
+            if let node = workload.node { try checkNode(node, step.line) }
             guard !names.workloads.contains(workload.name) else {
                 throw reader.error(
                     step.line, "workload: there is one called \"\(workload.name)\" already: name it with 'as:'")
@@ -78,7 +79,16 @@ extension StepParser {
                 line,
                 "there is no memory device \"\(id)\"; "
                     + (devices.isEmpty ? "the machine has none" : "there are \(devices.joined(separator: ", "))"))
+        case .node(let number, _): try checkNode(number, line)
         default: break
+        }
+    }
+
+    private func checkNode(_ number: UInt32, _ line: Int) throws(ScenarioError) {
+        let numbers = machine?.nodeNumbers ?? []
+        guard machine == nil || numbers.contains(number) else {
+            throw reader.error(
+                line, "there is no node \(number); there are \(numbers.map { "\($0)" }.joined(separator: ", "))")
         }
     }
 }

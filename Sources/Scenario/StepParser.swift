@@ -1,13 +1,16 @@
 import Configuration
+import Control
 import YAML
 
 /// Reads a scenario's steps.
 struct StepParser {
     let reader: NodeReader
+    /// Nil where it can't be read: then nothing can be said of names of its parts.
+    let machine: MachineFile?
+
     /// The ids of the machine's memory devices.
-    let devices: [String]
-    /// Gathers what is wrong with steps, so that the others are read, too.
-    let mistakes: Mistakes
+    var devices: [String] { machine?.memoryDevices ?? [] }
+    private var mistakes: Mistakes { reader.mistakes }
 
     /// Every kind of step, by its key.
     static let kinds = [

@@ -18,6 +18,9 @@ public struct Workload: Sendable, Equatable {
         case slab
         /// Programs that start, end, map and unmap.
         case stress
+
+        /// Whether it is about a file.
+        var needsDisk: Bool { self == .pageCache || self == .dirty }
     }
 
     public var kind: Kind

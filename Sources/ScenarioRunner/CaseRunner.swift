@@ -84,6 +84,7 @@ public struct CaseRunner: Sendable {
             try boot(agent, diagnosis, state)
             let guest = GuestWatch(scenario: scenario, figures: figures, workloads: workloads, diagnosis: diagnosis)
             threads.append(try Thread(name: "guest") { guest.run() })
+            threads.append(try Thread(name: "workloads") { guest.lookAtWorkloads() })
             let deadline = state.clock.now + scenario.timeout
             threads.append(
                 try Thread(name: "deadline") {
@@ -98,6 +99,8 @@ public struct CaseRunner: Sendable {
                 diagnosis: diagnosis, progress: { progress(.step($0)) })
             try runner.run(scenario.steps)
             if scenario.invariants.keepsData { try runner.verifyAll() }
+            // Where the curves end.
+            try guest.hear()
         } catch is CaseState.Over {
             // Why, is in the state.
         } catch {
@@ -146,7 +149,7 @@ public struct CaseRunner: Sendable {
         for step in scenario.steps where !report.steps.contains(where: { $0.number == step.number }) {
             report.steps.append(
                 StepReport(
-                    number: step.number, text: step.name ?? step.text, line: step.line, outcome: .skipped,
+                    number: step.number, text: step.title, line: step.line, outcome: .skipped,
                     begun: report.milliseconds))
         }
     }

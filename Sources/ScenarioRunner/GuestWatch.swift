@@ -3,7 +3,7 @@ import Scenario
 import TestReport
 
 /// Looks at a guest all along: what its kernel says of its memory, whether it lives, and whether its programs keep what they
-/// have written. It runs on a thread of its own, as a guest may take long to answer.
+/// have written. It runs on threads of its own, as a guest may take long to answer.
 struct GuestWatch: Sendable {
     let scenario: Scenario
     let figures: FigureSource
@@ -14,6 +14,7 @@ struct GuestWatch: Sendable {
     static let freshness: UInt64 = 3_000
     /// Milliseconds between two questions.
     private static let interval: UInt64 = 1_000
+    private static let workloadInterval: UInt64 = 300
     /// How long a guest may be silent, in milliseconds.
     private static let patience: UInt64 = 60_000
 
@@ -24,16 +25,31 @@ struct GuestWatch: Sendable {
         var heard = state.clock.now
         do {
             while true {
-                try state.pause(Self.interval)
-                if try isHeard() || isExcused { heard = state.clock.now }
+                if try hear() || isExcused { heard = state.clock.now }
                 guard state.clock.now < heard + Self.patience else {
                     return state.fail(
                         diagnosis.failure(.guestHung, "the guest has been silent for a minute", line: nil))
                 }
                 if !isExcused { try check() }
+                try state.pause(Self.interval)
             }
         } catch {
             // The case is over.
+        }
+    }
+
+    /// Looks whether workloads have said anything by themselves, or have ended, until the case is over. That needs no answer
+    /// of the guest, which may take long where memory is short.
+    func lookAtWorkloads() {
+        do {
+            while true {
+                try state.pause(Self.workloadInterval)
+                if !state.mayRestart { try workloads.forEach { try $0.look() } }
+            }
+        } catch let failure as RunningWorkload.Failure {
+            state.fail(CaseFailure(failure.kind, failure.message, line: failure.line, at: state.clock.now))
+        } catch {
+            // The case is over, or the guest is gone, which others see.
         }
     }
 
@@ -43,8 +59,11 @@ struct GuestWatch: Sendable {
             || (try? figures.machine.execute("query-status"))?["running"] == .boolean(false)
     }
 
-    /// - Returns: whether the guest has answered.
-    private func isHeard() throws(CaseState.Over) -> Bool {
+    /// Asks the guest what it has.
+    ///
+    /// - Returns: whether it has answered.
+    @discardableResult
+    func hear() throws(CaseState.Over) -> Bool {
         do {
             let report = try figures.agent.memory(within: Self.patience / 2)
             func amount(_ name: String) -> UInt64 { report.amounts.first { $0.name == name }?.value ?? 0 }
@@ -61,11 +80,8 @@ struct GuestWatch: Sendable {
     private func check() throws(CaseState.Over) {
         do {
             for condition in scenario.invariants.conditions where condition.isGuests { try check(condition) }
-            if scenario.invariants.keepsData { try workloads.forEach { try $0.look() } }
         } catch is CaseState.Over {
             throw CaseState.Over()
-        } catch let failure as RunningWorkload.Failure {
-            state.fail(CaseFailure(failure.kind, failure.message, at: state.clock.now))
         } catch let missing as FigureSource.Missing {
             state.fail(CaseFailure(.invariant, "invariants: \(missing.message)", at: state.clock.now))
         } catch {
@@ -80,7 +96,8 @@ struct GuestWatch: Sendable {
         else { return }
         state.fail(
             CaseFailure(
-                .invariant, "invariant \(condition.text): \(condition.metric) is \(condition.metric.text(value))",
+                .invariant,
+                "invariant \(condition.expectation(values)): \(condition.metric) is \(condition.metric.text(value))",
                 line: condition.line, at: state.clock.now))
     }
 }

@@ -117,6 +117,7 @@ struct MachineWatch: Sendable {
             return
         }
         fail(
-            "invariant \(condition.text): \(condition.metric) is \(condition.metric.text(value))", line: condition.line)
+            "invariant \(condition.expectation(values)): \(condition.metric) is \(condition.metric.text(value))",
+            line: condition.line)
     }
 }

@@ -12,6 +12,8 @@ final class RunningWorkload: Sendable {
     struct Failure: Error {
         let kind: CaseFailure.Kind
         let message: String
+        /// Where it was started.
+        let line: Int
     }
 
     private struct Connection {
@@ -24,6 +26,7 @@ final class RunningWorkload: Sendable {
     }
 
     let name: String
+    private let line: Int
     private let connection: Mutex<Connection>
     private let agent: GuestAgent
     /// Whether it matters that it finds what it has written.
@@ -40,9 +43,14 @@ final class RunningWorkload: Sendable {
     private static let messageTime: UInt64 = 5_000
 
     /// Starts it, and waits until it holds what it is to hold.
-    init(_ workload: Workload, bytes: UInt64, keepsData: Bool, _ agent: GuestAgent, within milliseconds: UInt64) throws
-    {
+    ///
+    /// - Parameter line: where it is started.
+    init(
+        _ workload: Workload, line: Int, bytes: UInt64, keepsData: Bool, _ agent: GuestAgent,
+        within milliseconds: UInt64
+    ) throws {
         name = workload.name
+        self.line = line
         self.agent = agent
         self.keepsData = keepsData
         let deadline = agent.state.clock.now + milliseconds
@@ -103,7 +111,7 @@ final class RunningWorkload: Sendable {
         if status == .killed(signal: UInt8(SIGKILL)), let line = outOfMemory {
             message += "; the guest's kernel: \(line)"
         }
-        return Failure(kind: .check, message: message)
+        return Failure(kind: .check, message: message, line: line)
     }
 
     /// What the guest's kernel has said of a program that it has ended for want of memory.
@@ -119,11 +127,11 @@ final class RunningWorkload: Sendable {
     /// - Returns: whether there was one.
     private func takeLines(of connection: inout Connection, until word: String?) throws -> Bool {
         while !connection.lines.isEmpty {
-            let line = connection.lines.removeFirst()
-            if line.hasPrefix("corrupt"), keepsData {
-                throw Failure(kind: .invariant, message: "workload \(name): data is lost: \(line)")
+            let text = connection.lines.removeFirst()
+            if text.hasPrefix("corrupt"), keepsData {
+                throw Failure(kind: .invariant, message: "workload \(name): data is lost: \(text)", line: line)
             }
-            if let word, line.hasPrefix(word) { return true }
+            if let word, text.hasPrefix(word) { return true }
         }
         return false
     }
@@ -134,7 +142,7 @@ final class RunningWorkload: Sendable {
             try state.checkIsGoing()
             let now = state.clock.now
             guard now < deadline else {
-                throw Failure(kind: .timeout, message: "workload \(name) did not say \"\(word)\" in time")
+                throw Failure(kind: .timeout, message: "workload \(name) did not say \"\(word)\" in time", line: line)
             }
             if connection.channel.hasInput { return }
             _ = ByteStream.waitUntilReadable(connection.channel.descriptor, milliseconds: min(deadline - now, 200))
@@ -166,7 +174,7 @@ final class RunningWorkload: Sendable {
             connection.errors = String(
                 (connection.errors + String(decoding: bytes, as: UTF8.self)).suffix(Self.textLimit))
         case .exited(let status): connection.status = status
-        case .failed(let failure): throw Failure(kind: .check, message: "\(Self.program): \(failure)")
+        case .failed(let failure): throw Failure(kind: .check, message: "\(Self.program): \(failure)", line: line)
         default: break
         }
     }

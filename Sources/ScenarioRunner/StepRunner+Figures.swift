@@ -10,17 +10,30 @@ extension StepRunner {
         return expression.value { values[$0] } ?? 0
     }
 
-    func check(_ conditions: [Condition], since start: UInt64) throws {
+    func check(_ conditions: [Condition], _ step: Step, since start: UInt64) throws {
         let metrics = conditions.flatMap(\.metrics)
         let values = try figures.values(of: metrics, since: start, within: FigureSource.patience)
-        for condition in conditions {
-            guard let value = values[condition.metric], condition.comparison.holds(value, { values[$0] }) != true else {
-                continue
-            }
-            throw CaseFailure(
-                .check, "expected \(condition.text), but it is \(condition.metric.text(value))", line: condition.line,
-                at: state.clock.now)
+        note(values, of: metrics, step)
+        let wrong = conditions.filter { condition in
+            values[condition.metric].map { condition.comparison.holds($0) { values[$0] } == false } ?? false
         }
+        guard let first = wrong.first else { return }
+        throw CaseFailure(
+            .check,
+            wrong.map { "expected \($0.expectation(values)), but it is \(found($0, values))" }.joined(separator: "; "),
+            line: first.line, at: state.clock.now)
+    }
+
+    private func found(_ condition: Condition, _ values: [Metric: Double]) -> String {
+        values[condition.metric].map { condition.metric.text($0) } ?? "not known: the guest does not tell it"
+    }
+
+    /// Has the report show what figures were.
+    private func note(_ values: [Metric: Double], of metrics: [Metric], _ step: Step) {
+        var shown: [Metric] = []
+        for metric in metrics where !shown.contains(metric) && values[metric] != nil { shown.append(metric) }
+        let lines = shown.map { "\($0) = \($0.text(values[$0] ?? 0))" }
+        state.note(output: lines.joined(separator: "\n"), of: step.number)
     }
 
     /// The figures, as far as they are known now: a guest that restarts, or a machine that is frozen, tells nothing.
@@ -58,12 +71,12 @@ extension StepRunner {
                 }
                 return condition.comparison.holds(value) { values[$0] } != true
             }
-            guard let first = missing.first else { return }
+            guard let first = missing.first else { return note(values, of: metrics, step) }
             guard now < start + step.timeout else {
-                let found =
-                    values[first.metric].map { first.metric.text($0) } ?? "not known: the guest does not tell it"
+                note(values, of: metrics, step)
                 throw diagnosis.failure(
-                    .timeout, "waited \(Milliseconds(step.timeout)) for \(first.text), but it is \(found)",
+                    .timeout,
+                    "waited \(Milliseconds(step.timeout)) for \(first.expectation(values)), but it is \(found(first, values))",
                     line: first.line)
             }
             try state.pause(Self.interval)
@@ -106,14 +119,27 @@ extension StepRunner {
         }
     }
 
-    func measure(_ list: [NamedExpression], since start: UInt64) throws {
+    /// Works out figures with names, and has the report show them.
+    func evaluate(
+        _ list: [NamedExpression], _ step: Step, since start: UInt64, _ body: (NamedExpression, Double) -> Void
+    ) throws {
+        var lines: [String] = []
         for figure in list {
+            let value = try value(of: figure.expression, since: start)
+            let metric = figure.expression.metrics.first { $0.isSize }
+            lines.append("\(figure.name) = \(metric?.text(value) ?? Metric.number(value))")
+            body(figure, value)
+        }
+        state.note(output: lines.joined(separator: "\n"), of: step.number)
+    }
+
+    func measure(_ list: [NamedExpression], _ step: Step, since start: UInt64) throws {
+        try evaluate(list, step, since: start) { figure, value in
             let metrics = figure.expression.metrics
             let unit: CaseReport.Measurement.Unit =
                 metrics.contains(where: \.isSize)
                 ? .bytes : metrics.contains(.elapsed) || metrics.contains(.took) ? .seconds : .count
-            state.measure(
-                CaseReport.Measurement(figure.name, try value(of: figure.expression, since: start), unit))
+            state.measure(CaseReport.Measurement(figure.name, value, unit))
         }
     }
 }

@@ -37,17 +37,20 @@ extension StepRunner {
             }
         }
         guard let name = command.keptAs else { return }
-        let word = String(result.text.split(whereSeparator: \.isWhitespace).first ?? "")
-        guard let value = Double(word), value.isFinite else {
+        // All of it: who overlooks a unit takes kilobytes for bytes.
+        let words = result.text.split(whereSeparator: \.isWhitespace)
+        guard words.count == 1, let value = Expression.number(String(words[0])) else {
             throw CaseFailure(
-                .check, "'\(command.command)': keep \(name): \"\(word)\" is no number", line: step.line,
-                at: state.clock.now)
+                .check,
+                "'\(command.command)': keep \(name): expected a number, or a size such as 12M, and nothing else"
+                    + Self.excerpt("output", result.text), line: step.line, at: state.clock.now)
         }
         state.keep(name, value)
     }
 
     static func excerpt(_ name: String, _ text: String) -> String {
-        text.isEmpty ? "" : "; \(name): \(text.suffix(excerpt))"
+        let end = text.suffix(excerpt).reversed().drop(while: \.isWhitespace).reversed()
+        return end.isEmpty ? "" : "; \(name): \(String(end))"
     }
 
     func start(_ workload: Workload, _ step: Step, since start: UInt64) throws {
@@ -58,7 +61,8 @@ extension StepRunner {
         let bytes = UInt64(size) / 4096 * 4096
         workloads.add(
             try RunningWorkload(
-                workload, bytes: bytes, keepsData: scenario.invariants.keepsData, agent, within: step.timeout))
+                workload, line: step.line, bytes: bytes, keepsData: scenario.invariants.keepsData, agent,
+                within: step.timeout))
     }
 
     /// The workload of that name, which may be gone with the guest that it ran in.
@@ -78,7 +82,7 @@ extension StepRunner {
         } catch is CaseState.Over {
             throw CaseState.Over()
         } catch let failure as RunningWorkload.Failure {
-            state.fail(diagnosis.failure(failure.kind, "at the end: \(failure.message)", line: nil))
+            state.fail(diagnosis.failure(failure.kind, "at the end: \(failure.message)", line: failure.line))
         } catch {
             state.fail(diagnosis.failure(.check, "at the end: the workloads can't be asked: \(error)", line: nil))
         }

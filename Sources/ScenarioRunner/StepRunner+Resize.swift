@@ -86,9 +86,13 @@ extension StepRunner {
     }
 
     /// Sizes drawn at random.
-    func resize(_ random: RandomResizes) throws {
+    func resize(_ random: RandomResizes, _ step: Step) throws {
+        var drawn = ""
         for change in random.changes(seed: seed) {
             try state.pause(change.pause)
+            let size = Metric.device(change.device, .requested).text(Double(change.size))
+            drawn += "\(change.device) \(size) after \(Milliseconds(change.pause))\n"
+            state.note(output: drawn, of: step.number)
             try set(change.device, change.size)
         }
     }

@@ -32,7 +32,7 @@ struct StepRunner: Sendable {
     func run(_ step: Step) throws(CaseState.Over) {
         try state.checkIsGoing()
         var report = StepReport(
-            number: step.number, text: step.name ?? step.text, line: step.line, begun: state.clock.now)
+            number: step.number, text: step.title, line: step.line, begun: state.clock.now)
         state.begin(report)
         progress(report)
         do {
@@ -42,7 +42,7 @@ struct StepRunner: Sendable {
             let failure = failure(error, step)
             if let failure { state.fail(failure) }
             // Whatever else goes on when a case fails has not failed itself.
-            report.outcome = failure == nil ? .skipped : .failed
+            report.outcome = failure == nil ? .interrupted : .failed
         }
         report.milliseconds = state.clock.now - report.begun
         state.end(step.number, report.outcome)
@@ -86,7 +86,7 @@ struct StepRunner: Sendable {
         case .console(let text): try wait(forConsole: text, step, since: start)
         case .waitForGuest(let command): try wait(forGuest: command, step, since: start)
         case .settle: try settle(step, since: start)
-        case .check(let conditions): try check(conditions, since: start)
+        case .check(let conditions): try check(conditions, step, since: start)
         case .guest(let command): try run(command, step)
         case .startWorkload(let workload): try self.start(workload, step, since: start)
         case .verifyWorkload(let name): try workload(name, step).verify(within: step.timeout)
@@ -101,12 +101,12 @@ struct StepRunner: Sendable {
             state.noteResize()
         case .inject(let fault): try inject(fault)
         case .keep(let list):
-            for figure in list { state.keep(figure.name, try value(of: figure.expression, since: start)) }
-        case .measure(let list): try measure(list, since: start)
+            try evaluate(list, step, since: start) { state.keep($0.name, $1) }
+        case .measure(let list): try measure(list, step, since: start)
         case .parallel(let branches): try runSideBySide(branches)
         case .repeat(let count, let steps):
             for _ in 0..<count { try run(steps) }
-        case .random(let random): try resize(random)
+        case .random(let random): try resize(random, step)
         }
     }
 

@@ -44,10 +44,13 @@ public struct HTMLReport: Sendable {
     }
 
     /// What an outcome looks like; the words say the same as the colour.
-    func badge(_ outcome: CaseOutcome.Name) -> Markup {
-        let sign = outcome.sign
-        return
-            "<span class=\"badge \(outcome.rawValue)\"><span aria-hidden=\"true\">\(sign)</span> \(outcome.rawValue)</span>"
+    ///
+    /// - Parameter word: another word for it.
+    func badge(_ outcome: CaseOutcome.Name, _ word: String? = nil) -> Markup {
+        """
+        <span class="badge \(outcome.rawValue)"><span aria-hidden="true">\(outcome.sign)</span> \(word ?? outcome.rawValue)\
+        </span>
+        """
     }
 
     /// How long a case took; what was skipped took no time.

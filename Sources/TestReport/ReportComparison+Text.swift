@@ -36,7 +36,9 @@ extension ReportComparison {
             default: "\(count) \(count == 1 ? "time is" : "times are") longer"
             }
         }
-        return parts.isEmpty ? "nothing got worse" : parts.joined(separator: ", ")
+        let missing = findings.count { $0.kind == .missing }
+        let other = missing > 0 ? "; \(missing) \(missing == 1 ? "case is" : "cases are") missing" : ""
+        return (parts.isEmpty ? "nothing got worse" : parts.joined(separator: ", ")) + other
     }
 
     /// What, how it was, how it is, and the change.

@@ -5,6 +5,8 @@ public struct StepReport: Sendable, Equatable {
         case failed
         /// The case had ended before.
         case skipped
+        /// The case ended meanwhile, for another reason.
+        case interrupted
     }
 
     /// Which it is, such as `3` or, within the third step, `3.1`.

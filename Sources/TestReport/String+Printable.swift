@@ -8,7 +8,7 @@ extension String {
     }
 
     /// The same on one line.
-    var printableLine: String {
+    public var printableLine: String {
         String(String.UnicodeScalarView(unicodeScalars.map { $0 == "\n" || $0 == "\t" ? " " : $0.printable }))
     }
 }

@@ -19,15 +19,15 @@ struct TestCommand: ParsableCommand {
               swiftlet test --rerun out/report.json
                   What failed there, with the same random numbers.
               swiftlet test --compare before.json after.json
-                  What got slower or less successful.
+                  What got less successful, or slower by 20 % and more.
               swiftlet test --check grow.yaml
-                  Says what is wrong with a file, and runs nothing.
+                  Says all that is wrong with files, and runs nothing.
 
             REPORTS, in the directory that --report names: report.json, junit.xml, report.tap and index.html, a page that \
             needs nothing else.
 
-            EXIT STATUS: 0 where all passed (with --compare: where nothing got worse), 1 where something failed, 64 for \
-            wrong options and files that are no scenarios, 130 after an interruption.
+            EXIT STATUS: 0 where all passed (with --compare: where nothing got worse), 1 where something failed or is not there, 64 \
+            for wrong options and files that are no scenarios, 130 after an interruption.
             """)
 
     @Argument(help: "Files with scenarios, or directories of such files.", completion: .file())
@@ -61,7 +61,10 @@ struct TestCommand: ParsableCommand {
         completion: .file())
     var rerun: String?
 
-    @Flag(help: "Go on with a run that was cut off, by the report.json that it left where --report says.")
+    @Flag(
+        help: """
+            Go on with a run of the same files that was cut off, by the report.json that it left where --report says.
+            """)
     var resume = false
 
     @Flag(help: "Compare two reports (report.json) instead of running anything.")

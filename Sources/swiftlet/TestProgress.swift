@@ -19,25 +19,13 @@ final class TestProgress: Sendable {
         }
     }
 
-    /// Text of others on one line, without what a terminal obeys or reorders.
-    private static func plain(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.map { scalar in
-                    switch scalar.properties.generalCategory {
-                    case .control, .format, .lineSeparator, .paragraphSeparator: "?"
-                    default: scalar
-                    }
-                }))
-    }
-
     /// Goes to the line's beginning, and erases it (ECMA-48).
     private static let erasing = "\r\u{1B}[K"
 
     private func live(_ text: String) {
         guard isTerminal else { return }
         let width = Int(TerminalSize(of: .standardOutput).columns)
-        show(Self.erasing + String("      " + Self.plain(text)).prefix(max(width - 1, 1)))
+        show(Self.erasing + String("      " + text.printableLine).prefix(max(width - 1, 1)))
     }
 
     private func end(_ report: CaseReport) {
@@ -49,7 +37,7 @@ final class TestProgress: Sendable {
         case .failed(let failure):
             let place = report.file + (failure.line.map { ":\($0)" } ?? "")
             show(
-                "      FAILED after \(time), \(failure.kind.rawValue): \(place): \(Self.plain(failure.message))"
+                "      FAILED after \(time), \(failure.kind.rawValue): \(place): \(failure.message.printableLine)"
                     + " (at \(Self.seconds(failure.at)))\n")
         }
     }
@@ -58,13 +46,15 @@ final class TestProgress: Sendable {
         "\(milliseconds / 1000).\(milliseconds / 100 % 10) s"
     }
 
-    func summarize(_ report: TestReport, _ directory: FilePath) {
+    func summarize(_ report: TestReport, _ directory: FilePath, isInterrupted: Bool) {
         let counts = [(report.passedCount, "passed"), (report.failedCount, "failed"), (report.skippedCount, "skipped")]
         show(
             counts.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
                 + " in \(Self.seconds(report.milliseconds)), seed \(report.seed); see \(directory.appending("index.html"))\n"
         )
-        if report.failedCount > 0 {
+        if isInterrupted {
+            show("interrupted; to go on: the same command with --resume\n")
+        } else if report.failedCount > 0 {
             show("again: swiftlet test --rerun \(directory.appending("report.json"))\n")
         }
     }

@@ -26,6 +26,9 @@ struct TestReportFiles {
         try write(Array(HTMLReport(report).text.utf8), as: "index.html")
     }
 
+    /// Whether a run has left one.
+    var hasReport: Bool { (try? Stat(directory.appending("report.json"))) != nil }
+
     /// Removes what a run before has left: nobody is to take it for this one's.
     func removeReport() { try? directory.appending("report.json").removeFile() }
 

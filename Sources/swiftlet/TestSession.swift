@@ -19,6 +19,9 @@ struct TestSession {
     /// The run whose failures run again.
     private let rerun: TestReport?
 
+    /// The status after an interruption, as shells have it after SIGINT.
+    private static let interrupted: Int32 = 130
+
     /// Reads the scenarios.
     ///
     /// - Throws: `ExitCode` for files that are no scenarios, after telling why; `Refusal` where they can't be read.
@@ -89,6 +92,7 @@ struct TestSession {
         if !command.resume { reports.removeReport() }
         let isEmulated = command.on == .emulated || command.on == .auto && EmulatedHost.isNeeded
         let status = isEmulated ? try runEmulated(reports, rerunning: kept) : try runHere(reports)
+        if isEmulated, status == Self.interrupted, !reports.hasReport { complain("interrupted before anything ran") }
         if status != 0 { throw ExitCode(status) }
     }
 
@@ -129,8 +133,8 @@ struct TestSession {
         if let before { report = before }
         try runner.run(suite, scratch: scratch.directory, into: &report) { try reports.write($0, isComplete: false) }
         try reports.write(report, isComplete: true)
-        progress.summarize(report, reports.directory)
-        guard !interruption.isWanted else { return 130 }
+        progress.summarize(report, reports.directory, isInterrupted: interruption.isWanted)
+        guard !interruption.isWanted else { return Self.interrupted }
         return report.failedCount > 0 ? 1 : 0
     }
 }

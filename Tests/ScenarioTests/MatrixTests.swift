@@ -31,6 +31,12 @@ struct MatrixTests {
         #expect(
             try titles("matrix: {include: [{size: 2M, step: 4M}, {size: 4M, step: 8M}]}\nsteps: [settle]")
                 == ["size=2M step=4M", "size=4M step=8M"])
+        // Pairs go with each value of others.
+        #expect(
+            try titles("matrix: {k: [1, 2], include: [{size: 2M, step: 4M}, {step: 8M, size: 4M}]}\nsteps: [settle]")
+                == [
+                    "k=1 size=2M step=4M", "k=1 size=4M step=8M", "k=2 size=2M step=4M", "k=2 size=4M step=8M",
+                ])
     }
 
     @Test func valuesStandWhereTheyAreNamed() throws {
@@ -61,8 +67,12 @@ struct MatrixTests {
         ("matrix: {a: 1, exclude: {b: 1}}\nsteps: [settle]", 1, "there is no \"b\" in the matrix"),
         ("matrix: {a: 1, exclude: {a: 1}}\nsteps: [settle]", 1, "everything is left out"),
         (
-            "matrix: {a: 1, include: {b: 1}}\nsteps: [settle]", 1,
-            "include: expected a value for each of a, and no other"
+            "matrix: {a: 1, b: 2, include: {b: 1}}\nsteps: [settle]", 1,
+            "include: expected a value for each of a, b, and no other"
+        ),
+        (
+            "matrix:\n  a: [1]\n  exclude:\n    - a: 1\n    - a: 2\nsteps: [settle]", 5,
+            "exclude: there is no such combination"
         ),
         ("matrix: {include: [{a: 1, b: 2}, {a: 1}]}\nsteps: [settle]", 1, "expected a value for each of a, b"),
         ("matrix: {include: [{a b: 1}]}\nsteps: [settle]", 1, "\"a b\" is no name"),

@@ -68,6 +68,10 @@ struct ScenarioFileTests {
         ("steps: [settle]\nmachine:\n  serial: stdio", 3, "machine: serial is the scenario's own"),
         ("steps: [settle]\nmachine: {kernel: x}\nguest: {kernel: y}", 3, "guest: its kernel and image"),
         ("steps: [settle]\n\tx", 2, ""),
+        ("steps: [settle]\nmachine:\n\tmemory: 1G", 3, "a tab: spaces indent"),
+        ("steps:\n  - guest: echo \"ready: x\"", 2, "a text with a colon and a space in it needs quotes"),
+        ("matrix: {a: 1}\nsteps:\n  - resize: {vm0: ${{ a }}}", 3, "a text with ${{ }} needs quotes"),
+        ("steps: [settle]\ninvariants: {data-intakt: true}", 2, "invariants: there is no \"data-intakt\"; there are"),
         (
             "steps:\n  - check:\n      guest.boots: >= 1", 3,
             "a text that begins with > needs quotes, as in \">= 1G\""
@@ -87,17 +91,30 @@ struct ScenarioFileTests {
                 """
                 timeout: soon
                 matrix: {a: [1, 2]}
-                invariants: {host.x: 1}
+                machine:
+                  memery: 1G
+                  detach: true
+                  virtio-mem: [[a]]
+                guest:
+                  imag: big
+                  online: maybe
+                invariants:
+                  host.x: 1
+                  data-intakt: true
                 steps:
                   - jump
                   - settle
                   - repeat:
                       times: 2
                       steps: [settle, {wait: soon}, hop]
-                  - check: {vm0.plugged: "${{ a }}"}
+                  - check:
+                      vm0.pluged: 1
+                      vm0.plugged: "${{ a }}"
+                      host.slot: 1
+                  - guest: {rum: x}
                 must-fail: {kind: burnt}
                 """)
         }.errors
-        #expect(errors.map(\.line) == [1, 3, 5, 9, 11])
+        #expect(errors.map(\.line) == [1, 4, 5, 6, 8, 9, 11, 12, 14, 18, 20, 22, 23, 24])
     }
 }

@@ -18,7 +18,7 @@ struct StepTests {
         ("check: {guest.MemTotal: 1G .. 2G}", "check guest.MemTotal is from 1G to 2G"),
         ("host: {resident: < 1G, events: {RESET: 0}}", "check host.resident < 1G, events.RESET == 0"),
         ("guest: uname -r", "guest: uname -r"),
-        ("workload: {start: pattern, size: 1G, node: 1, as: data}", "start workload data: pattern 1G in node 1"),
+        ("workload: {start: pattern, size: 1G, node: 0, as: data}", "start workload data: pattern 1G in node 0"),
         ("reboot:", "reboot"), ("reboot: host", "reset the machine"), ("kexec: nokaslr", "kexec"),
         ("stop:", "stop"), ("cont:", "cont"),
         ("inject: kill", "kill the machine's process"),
@@ -135,6 +135,12 @@ struct StepTests {
         ("guest: {run: x, keep: 1st}", "keep: \"1st\" is no name"),
         ("workload: {start: heavy, size: 1G}", "start: expected one of pattern, anonymous"),
         ("workload: {start: pattern}", "workload: expected its size"),
+        ("workload: {start: pattern, size: 1M, node: 1}", "there is no node 1; there are 0"),
+        ("workload: {start: dirty, size: 1M}", "workload: dirty uses the machine's last disk, and there is none"),
+        ("check: {guest.node2.MemFree: 0}", "there is no node 2; there are 0"),
+        ("check: {vm0.plugged: 1 GB}", "\"1 GB\": sizes have K, M, G or T right behind the number"),
+        ("check: {vm0.plugged: = 0}", "\"= 0\": what a figure is to equal stands there alone, or behind =="),
+        ("wait: {guest: ls, timeout: 5s}", "wait: timeout stands beside it, not in it"),
         ("workload: {stop: x, size: 1G}", "workload: size is for 'start'"),
         ("workload: {stop: x}", "workload: none called \"x\" runs; none does"),
         ("workload: {size: 1G}", "workload: expected one of start, stop, verify"),
@@ -159,6 +165,14 @@ struct StepTests {
         let error = try mistake { try parseSteps("  - settle\n  - \(step)") }
         #expect(error.line == 7, "\(error)")
         #expect(error.message.contains(message), "\(error.message)")
+    }
+
+    /// What is there is used, also in pieces of less than a whole unit.
+    @Test func nodesAndDisksAreThere() throws {
+        let machine = "  numa: [{node: 0, cpus: 0, memory: 512M}, {node: 3}]\n  disk: path=x\n"
+        let text =
+            "machine:\n\(machine)steps:\n  - workload: {start: dirty, size: 1M, node: 3}\n  - check: {guest.node3.MemFree: 0}\n"
+        #expect(try parse(text + "  - inject: {memory-limit: 1.5G}").cases[0].scenario.steps.count == 3)
     }
 
     @Test func whatRunsIsKnown() throws {

@@ -158,7 +158,7 @@ import Testing
                 Missing (1):
                   gone  passed
 
-                1 case is less successful, 2 measurements are worse
+                1 case is less successful, 2 measurements are worse; 1 case is missing
 
                 """)
     }
