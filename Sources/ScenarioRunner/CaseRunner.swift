@@ -18,6 +18,8 @@ public struct CaseRunner: Sendable {
     let progress: @Sendable (Progress) -> Void
 
     private static let consoleLines = 60
+    /// Milliseconds that a guest may take for its last figures.
+    private static let lastLook: UInt64 = 5_000
     private static let kernelLogLines = 300
 
     /// - Parameters:
@@ -88,8 +90,8 @@ public struct CaseRunner: Sendable {
             let deadline = state.clock.now + scenario.timeout
             threads.append(
                 try Thread(name: "deadline") {
-                    while state.clock.now < deadline, (try? state.checkIsGoing()) != nil { pauseBriefly() }
-                    guard state.clock.now >= deadline, !state.isOver else { return }
+                    while state.clock.now < deadline, !state.areStepsOver { pauseBriefly() }
+                    guard !state.areStepsOver else { return }
                     state.fail(
                         diagnosis.failure(
                             .timeout, "the scenario took longer than \(Milliseconds(scenario.timeout))", line: nil))
@@ -99,8 +101,9 @@ public struct CaseRunner: Sendable {
                 diagnosis: diagnosis, progress: { progress(.step($0)) })
             try runner.run(scenario.steps)
             if scenario.invariants.keepsData { try runner.verifyAll() }
+            state.finishSteps()
             // Where the curves end.
-            try guest.hear()
+            if !guest.isExcused { try guest.hear(within: Self.lastLook) }
         } catch is CaseState.Over {
             // Why, is in the state.
         } catch {

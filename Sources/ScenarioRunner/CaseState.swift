@@ -11,6 +11,7 @@ final class CaseState: Sendable {
     private struct Values {
         var failure: CaseFailure?
         var isEnding = false
+        var areStepsFinished = false
         var steps: [StepReport] = []
         /// Bytes that steps' outputs have.
         var outputSize = 0
@@ -41,12 +42,27 @@ final class CaseState: Sendable {
     // MARK: The end
 
     /// Notes why the case failed: the first reason counts.
-    func fail(_ failure: CaseFailure) {
+    func fail(_ failure: CaseFailure) { _ = claim(failure) }
+
+    /// The same.
+    ///
+    /// - Returns: whether it was the first.
+    func claim(_ failure: CaseFailure) -> Bool {
         var failure = failure
         // A guest may have said a great deal.
         failure.message = String(failure.message.prefix(Self.messageLimit))
-        values.withLock { [failure] in if $0.failure == nil, !$0.isEnding { $0.failure = failure } }
+        return values.withLock { [failure] values in
+            guard values.failure == nil, !values.isEnding else { return false }
+            values.failure = failure
+            return true
+        }
     }
+
+    /// From now on the scenario takes no longer.
+    func finishSteps() { values.withLock { $0.areStepsFinished = true } }
+
+    /// Whether all steps have been done, or the case is over.
+    var areStepsOver: Bool { values.withLock { $0.areStepsFinished || $0.failure != nil || $0.isEnding } }
 
     /// From now on nothing is a failure: the machine is ended.
     func beginEnd() { values.withLock { $0.isEnding = true } }
@@ -94,15 +110,22 @@ final class CaseState: Sendable {
         }
     }
 
-    /// Keeps the end of what a command in the guest wrote, unless the case has a great deal already.
+    /// Keeps the end of what a step has written or seen, instead of what is kept of it, unless the case has a great deal already.
     func note(output: String, of number: String) {
         let kept = String(output.suffix(Self.messageLimit))
         values.withLock { values in
-            guard let index = values.steps.lastIndex(where: { $0.number == number }),
-                values.outputSize + kept.utf8.count <= Self.outputLimit
-            else { return }
-            values.outputSize += kept.utf8.count
+            guard let index = values.steps.lastIndex(where: { $0.number == number }) else { return }
+            let size = values.outputSize - values.steps[index].output.utf8.count + kept.utf8.count
+            guard size <= Self.outputLimit else { return }
+            values.outputSize = size
             values.steps[index].output = kept
+        }
+    }
+
+    /// Whether a step within another has failed.
+    func hasFailedStep(within number: String) -> Bool {
+        values.withLock { values in
+            values.steps.contains { $0.outcome == .failed && $0.number.hasPrefix(number + ".") }
         }
     }
 

@@ -16,7 +16,7 @@ struct GuestWatch: Sendable {
     private static let interval: UInt64 = 1_000
     private static let workloadInterval: UInt64 = 300
     /// How long a guest may be silent, in milliseconds.
-    private static let patience: UInt64 = 60_000
+    static let patience: UInt64 = 60_000
 
     private var state: CaseState { figures.state }
 
@@ -41,20 +41,24 @@ struct GuestWatch: Sendable {
     /// Looks whether workloads have said anything by themselves, or have ended, until the case is over. That needs no answer
     /// of the guest, which may take long where memory is short.
     func lookAtWorkloads() {
-        do {
-            while true {
-                try state.pause(Self.workloadInterval)
-                if !state.mayRestart { try workloads.forEach { try $0.look() } }
+        while (try? state.pause(Self.workloadInterval)) != nil {
+            guard !state.mayRestart, !state.isFrozen else { continue }
+            for workload in workloads.all {
+                do {
+                    try workload.look()
+                } catch let failure as RunningWorkload.Failure {
+                    // One that a guest ends which is about to be gone is no failure of its own.
+                    guard (try? state.pause(Self.interval)) != nil, !state.mayRestart else { break }
+                    state.fail(diagnosis.failure(failure.kind, failure.message, line: failure.line))
+                } catch {
+                    // The guest does not answer now: whether it does at all is looked at elsewhere.
+                }
             }
-        } catch let failure as RunningWorkload.Failure {
-            state.fail(CaseFailure(failure.kind, failure.message, line: failure.line, at: state.clock.now))
-        } catch {
-            // The case is over, or the guest is gone, which others see.
         }
     }
 
     /// Whether nothing is to be expected of the guest.
-    private var isExcused: Bool {
+    var isExcused: Bool {
         state.mayRestart || state.isFrozen
             || (try? figures.machine.execute("query-status"))?["running"] == .boolean(false)
     }
@@ -63,9 +67,9 @@ struct GuestWatch: Sendable {
     ///
     /// - Returns: whether it has answered.
     @discardableResult
-    func hear() throws(CaseState.Over) -> Bool {
+    func hear(within patience: UInt64 = Self.patience / 2) throws(CaseState.Over) -> Bool {
         do {
-            let report = try figures.agent.memory(within: Self.patience / 2)
+            let report = try figures.agent.memory(within: patience)
             func amount(_ name: String) -> UInt64 { report.amounts.first { $0.name == name }?.value ?? 0 }
             state.noteGuest(total: amount("MemTotal"), free: amount("MemFree"))
             return true

@@ -77,7 +77,12 @@ final class RunningWorkload: Sendable {
     /// Looks whether it has said anything by itself, unless somebody waits for that already.
     func look() throws {
         try connection.withLockIfAvailable { connection in
-            for _ in 0..<Self.lookLimit where connection.channel.hasInput { try receive(&connection) }
+            var count = 0
+            // Nothing but the end of the connection comes behind its end.
+            while connection.status == nil, count < Self.lookLimit, connection.channel.hasInput {
+                try receive(&connection)
+                count += 1
+            }
             _ = try takeLines(of: &connection, until: nil)
             if let status = connection.status, status != .exited(0) { throw end(status, connection) }
         }

@@ -6,24 +6,35 @@ import TestReport
 
 /// Steps that change requested sizes, and wait for the guest to follow.
 extension StepRunner {
-    /// - Throws: `CaseFailure` also where a size is taken that has to be refused.
+    /// - Throws: `CaseFailure` also where a size is taken that has to be refused, or refused for another reason.
     func resize(_ resize: Resize, _ step: Step) throws {
-        guard let refusal = resize.refusal else { return try set(resize) }
-        do {
-            try set(resize)
-        } catch QMPClient.Failure.refused(let error) where "\(error)".contains(refusal) {
-            return state.note(output: "\(error)", of: step.number)
+        var refusals: [String] = []
+        for target in resize.targets {
+            for id in target.id.map({ [$0] }) ?? scenario.devices {
+                let size = try size(target.amount, of: id)
+                guard let expected = resize.refusal else {
+                    try set(id, size)
+                    continue
+                }
+                refusals.append("\(id): \(try refusal(of: size, id, expected, step))")
+            }
         }
-        throw CaseFailure(
-            .check, "\(step.text): expected it to be refused with \"\(refusal)\", but it was taken", line: step.line,
-            at: state.clock.now)
+        if !refusals.isEmpty { state.note(output: refusals.joined(separator: "\n"), of: step.number) }
     }
 
-    private func set(_ resize: Resize) throws {
-        for target in resize.targets {
-            let ids = target.id.map { [$0] } ?? scenario.devices
-            for id in ids { try set(id, try size(target.amount, of: id)) }
+    /// What the device says to a size that it has to refuse.
+    private func refusal(of size: UInt64, _ id: String, _ expected: String, _ step: Step) throws -> String {
+        let found: String
+        do {
+            try set(id, size)
+            found = "it was taken"
+        } catch QMPClient.Failure.refused(let error) {
+            if "\(error)".contains(expected) { return "\(error)" }
+            found = "it is refused with: \(error)"
         }
+        throw CaseFailure(
+            .check, "\(step.text): expected \(id) to refuse it with \"\(expected)\", but \(found)", line: step.line,
+            at: state.clock.now)
     }
 
     private func size(_ amount: Resize.Target.Amount, of id: String) throws -> UInt64 {

@@ -40,9 +40,9 @@ struct StepRunner: Sendable {
             report.outcome = .passed
         } catch {
             let failure = failure(error, step)
-            if let failure { state.fail(failure) }
             // Whatever else goes on when a case fails has not failed itself.
-            report.outcome = failure == nil ? .interrupted : .failed
+            let isOwn = failure.map { state.claim($0) } ?? state.hasFailedStep(within: step.number)
+            report.outcome = isOwn ? .failed : .interrupted
         }
         report.milliseconds = state.clock.now - report.begun
         state.end(step.number, report.outcome)

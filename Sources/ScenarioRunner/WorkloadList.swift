@@ -14,7 +14,10 @@ final class WorkloadList: Sendable {
     /// They are gone with the guest that they ran in.
     func removeAll() { list.withLock { $0.removeAll() } }
 
+    /// Those that run now.
+    var all: [RunningWorkload] { list.withLock { $0 } }
+
     func forEach(_ body: (RunningWorkload) throws -> Void) rethrows {
-        for workload in list.withLock({ $0 }) { try body(workload) }
+        for workload in all { try body(workload) }
     }
 }

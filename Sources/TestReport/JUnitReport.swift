@@ -2,7 +2,7 @@
 ///
 /// Each scenario file is a test suite. A case that failed has a failure with the kind as its type, or an error where the
 /// VMM's process ended or the host could not do what was needed: neither speaks of the guest. What the scenario measured is
-/// in properties of the test case, and what commands in the guest wrote is its output.
+/// in properties of the test case, and what its steps wrote and saw is its output.
 public struct JUnitReport: Sendable {
     /// How many lines of the guest's kernel log and console a failure has at most.
     static let tail = 50
@@ -95,7 +95,7 @@ public struct JUnitReport: Sendable {
         }
     }
 
-    /// What commands in the guest have written.
+    /// What steps have written and seen.
     private func output(_ testCase: CaseReport) -> Markup {
         let lines = testCase.steps.filter { !$0.output.isEmpty }.flatMap { step in
             ["step \(step.number): \(step.text)"] + step.outputLines

@@ -19,7 +19,7 @@ public struct StepReport: Sendable, Equatable {
     /// When it began, in milliseconds since the case's beginning, and how long it took.
     public var begun: UInt64
     public var milliseconds: UInt64
-    /// What a command in the guest has written, as far as it is kept.
+    /// What it has written or seen, as far as that is kept: a command's output, figures, sizes that were drawn.
     public var output: String
 
     public init(

@@ -90,6 +90,13 @@ import Testing
         #expect(failure == ["timeout vm0 is not at 4G\nIn step 2, after 900 ms, line 12"])
     }
 
+    @Test func stepsThatWereInterruptedHaveTheirTime() throws {
+        var testCase = SampleReport.testCase(outcome: SampleReport.failed())
+        testCase.steps[0].outcome = .interrupted
+        let rows = read(SampleReport.report([testCase])).all("tr", "interrupted").map(\.text)
+        #expect(rows.count == 1 && rows[0].contains("interrupted") && rows[0].contains("400 ms"), "\(rows)")
+    }
+
     @Test func stepsAndFiguresAreShown() throws {
         let html = read(SampleReport.report([SampleReport.testCase()]))
         let steps = try #require(html.all("table", "steps").first).text
