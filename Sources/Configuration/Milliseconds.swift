@@ -8,7 +8,7 @@ public struct Milliseconds: Sendable, Equatable, Hashable, CustomStringConvertib
 
     /// Why a text is not a span of time.
     public enum ParseError: Error, Sendable, Equatable, CustomStringConvertible {
-        /// Something else than digits with a unit behind them.
+        /// Something else than a number with a unit behind it, or no whole number of milliseconds.
         case malformed(String)
         /// More than `maximum`.
         case tooLong(String)

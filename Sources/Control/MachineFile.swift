@@ -125,10 +125,18 @@ public struct MachineFile: Sendable, Equatable {
     /// - Parameter option: the error's, such as `--virtio-mem vm0`.
     public func line(ofOption option: String) -> Int? {
         let words = option.split(separator: " ", maxSplits: 1)
-        let own = entries.filter { "--\($0.option)" == words[0] }
+        guard let name = words.first else { return nil }
+        let own = entries.filter { "--\($0.option)" == name }
         guard words.count == 2 else { return own.first?.line }
-        let parts = { (entry: Entry) in (entry.value ?? "").split(separator: ",") }
-        return (own.first { parts($0).contains { $0 == words[1] || $0 == "id=\(words[1])" } } ?? own.first)?.line
+        let named = own.first { entry in
+            let parts = (entry.value ?? "").split(separator: ",")
+            return entry.value.map { $0 == words[1] } == true
+                || parts.contains { $0 == words[1] || $0 == "id=\(words[1])" }
+        }
+        // What has no id is called by its number, such as disk1.
+        let number = Int(String(words[1].reversed().prefix { $0.isNumber }.reversed()))
+        let numbered = number.flatMap { own.indices.contains($0) ? own[$0] : nil }
+        return (named ?? numbered ?? own.first)?.line
     }
 
     /// The options as arguments of `swiftlet run`.

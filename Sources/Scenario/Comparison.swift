@@ -78,7 +78,8 @@ public enum Comparison: Sendable, Equatable, CustomStringConvertible {
         guard !metrics.isEmpty else { return [] }
         return switch self {
         case .relation(_, let expression): [expression.value(figures)].compactMap(\.self)
-        case .range(let low, let high): [low.value(figures), high.value(figures)].compactMap(\.self)
+        case .range(let low, let high):
+            low.value(figures).flatMap { low in high.value(figures).map { [low, $0] } } ?? []
         case .unchanged: []
         }
     }

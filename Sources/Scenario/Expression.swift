@@ -70,9 +70,9 @@ public struct Expression: Sendable, Equatable {
     /// A number with K, M, G or T behind it, in bytes.
     static func size(_ word: String) -> Double? {
         let units = ["K": 1024.0, "M": 1_048_576, "G": 1_073_741_824, "T": 1_099_511_627_776]
-        guard let last = word.last, let unit = units[last.uppercased()], let count = Double(word.dropLast()) else {
-            return nil
-        }
+        guard let last = word.last, let unit = units[last.uppercased()], let count = Double(word.dropLast()),
+            (count * unit).isFinite
+        else { return nil }
         return count * unit
     }
 

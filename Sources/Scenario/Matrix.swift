@@ -115,6 +115,7 @@ struct Matrix {
                 try checkName(inner)
                 settings.append(ScenarioCase.Setting(name: inner.key, value: try reader.text(inner.value, inner.key)))
             }
+            guard !settings.isEmpty else { throw reader.error(node.line, "\(entry.key): expected values by name") }
             list.append(Choice(settings: settings, line: node.line))
         }
         return list

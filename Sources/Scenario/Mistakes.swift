@@ -5,6 +5,7 @@ final class Mistakes {
     var hasAny: Bool { !errors.isEmpty }
 
     /// - Returns: nil where something is wrong.
+    @discardableResult
     func gather<Value>(_ body: () throws(ScenarioError) -> Value) -> Value? {
         do throws(ScenarioError) {
             return try body()

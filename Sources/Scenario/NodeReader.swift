@@ -43,6 +43,11 @@ struct NodeReader {
         return members
     }
 
+    /// Reads entries one by one, and notes what is wrong with each.
+    func each(_ entries: [YAMLNode.Entry], _ body: (YAMLNode.Entry) throws(ScenarioError) -> Void) {
+        for entry in entries { mistakes.gather { () throws(ScenarioError) in try body(entry) } }
+    }
+
     /// A list; a single value counts as a list of one.
     func list(_ node: YAMLNode, _ name: String) throws(ScenarioError) -> [YAMLNode] {
         switch node.content {
@@ -54,6 +59,13 @@ struct NodeReader {
 
     func text(_ node: YAMLNode, _ name: String) throws(ScenarioError) -> String {
         guard let text = node.text else { throw error(node.line, "\(name): expected a text") }
+        return text
+    }
+
+    /// A text that is not empty.
+    func words(_ node: YAMLNode, _ name: String) throws(ScenarioError) -> String {
+        let text = try text(node, name)
+        guard !text.isEmpty else { throw error(node.line, "\(name): expected a text") }
         return text
     }
 
@@ -96,7 +108,7 @@ struct NodeReader {
     /// Bytes.
     func size(_ node: YAMLNode, _ name: String) throws(ScenarioError) -> UInt64 {
         guard let text = node.text else { throw error(node.line, "\(name): expected a size, such as 512M") }
-        if text.contains("."), let size = Expression.size(text), size < 0x1p62, size.rounded() == size {
+        if text.contains("."), let size = Expression.size(text), (0..<0x1p62).contains(size), size.rounded() == size {
             return UInt64(size)
         }
         do throws(ByteSize.ParseError) {

@@ -14,8 +14,6 @@ public struct Scenario: Sendable {
     public var guest: GuestChoice
     /// The machine's options, as of `swiftlet run`.
     public var machine: MachineFile
-    /// Where the file begins to describe it.
-    public var machineLine: Int
     /// The ids of its memory devices.
     public var devices: [String]
     public var invariants: Invariants

@@ -5,6 +5,7 @@ public struct ScenarioErrors: Error, Sendable, Equatable, CustomStringConvertibl
 
     public var description: String { errors.map(\.description).joined(separator: "\n") }
 
+    /// - Parameter errors: one at least.
     public init(_ errors: [ScenarioError]) {
         self.errors = errors
     }

@@ -8,13 +8,20 @@ public struct ScenarioFile: Sendable {
     /// Each choice of the matrix with the scenario that it makes: one, where there is no matrix.
     public let cases: [ScenarioCase]
 
+    /// Says what is wrong with a machine, if anything: the option, where it is about one, and words.
+    public typealias MachineCheck = (MachineFile) -> (option: String?, text: String)?
+
     /// Reads a file's text, with every choice of its matrix.
     ///
     /// - Parameters:
     ///   - path: names it in errors, and the scenario that has no name.
+    ///   - problem: says what is wrong with a machine.
     ///   - values: what further `${{ }}` stand for, such as `directory`.
     /// - Throws: all that is wrong, with the lines and what was expected.
-    public init(parsing text: [UInt8], path: String, values: [String: String] = [:]) throws(ScenarioErrors) {
+    public init(
+        parsing text: [UInt8], path: String, values: [String: String] = [:],
+        problem: @escaping MachineCheck = { _ in nil }
+    ) throws(ScenarioErrors) {
         self.path = path
         let root: YAMLNode
         do throws(YAMLError) {
@@ -36,7 +43,9 @@ public struct ScenarioFile: Sendable {
             let node = mistakes.gather { () throws(ScenarioError) in
                 try Substitution(file: path, values: known).apply(to: root)
             }
-            guard let node, let scenario = ScenarioParser(file: path, mistakes).scenario(node) else { continue }
+            guard let node, let scenario = ScenarioParser(file: path, mistakes, problem: problem).scenario(node) else {
+                continue
+            }
             cases.append(ScenarioCase(scenario: scenario, settings: settings))
         }
         try mistakes.check()

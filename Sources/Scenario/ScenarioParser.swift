@@ -5,10 +5,14 @@ import YAML
 /// Reads a scenario in which nothing is left to choose.
 struct ScenarioParser {
     let reader: NodeReader
+    private let problem: ScenarioFile.MachineCheck
 
-    /// - Parameter mistakes: gathers what is wrong.
-    init(file: String, _ mistakes: Mistakes) {
+    /// - Parameters:
+    ///   - mistakes: gathers what is wrong.
+    ///   - problem: says what is wrong with a machine.
+    init(file: String, _ mistakes: Mistakes, problem: @escaping ScenarioFile.MachineCheck) {
         reader = NodeReader(file: file, mistakes)
+        self.problem = problem
     }
 
     static let keys = [
@@ -38,10 +42,8 @@ struct ScenarioParser {
         scenario.invariants = invariants
         scenario.failure = failure
         scenario.steps = steps
-        return gather { () throws(ScenarioError) in
-            try parser.checkNames(scenario)
-            return scenario
-        }
+        parser.checkNames(scenario)
+        return reader.mistakes.hasAny ? nil : scenario
     }
 
     private func gather<Value>(_ body: () throws(ScenarioError) -> Value) -> Value? { reader.mistakes.gather(body) }
@@ -60,7 +62,7 @@ struct ScenarioParser {
         guard let name, let about, let tags, let timeout, let interval, let guest, let machine else { return nil }
         return Scenario(
             name: name, about: about, tags: tags, timeout: timeout ?? Scenario.defaultTimeout, interval: interval,
-            guest: guest, machine: machine, machineLine: members["machine"]?.line ?? 1, devices: machine.memoryDevices,
+            guest: guest, machine: machine, devices: machine.memoryDevices,
             invariants: Invariants(), steps: [])
     }
 
@@ -109,7 +111,13 @@ struct ScenarioParser {
                 isRight = false
             }
         }
-        return isRight ? MachineFile(entries) : nil
+        guard isRight else { return nil }
+        let machine = MachineFile(entries)
+        if let (option, text) = problem(machine) {
+            let line = option.flatMap { machine.line(ofOption: $0) } ?? entry.line
+            reader.mistakes.note(reader.error(line, "machine: \(text)"))
+        }
+        return machine
     }
 
     /// One of the machine's options.

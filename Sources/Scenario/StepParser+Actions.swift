@@ -4,25 +4,27 @@ import YAML
 extension StepParser {
     func resize(_ value: YAMLNode, settles: Bool, refusal: String?) throws(ScenarioError) -> Resize {
         var targets: [Resize.Target] = []
-        for entry in try reader.mapping(value, "resize", "sizes by device, such as 'vm0: 1G' or 'vm0: +256M'") {
-            try checkDevice(entry.key, entry.line, orAll: true)
-            var text = try reader.text(entry.value, entry.key).trimmed
-            let sign = text.first
-            if sign == "+" || sign == "-" { text.removeFirst() }
-            let expression: Expression
-            do throws(ParseFailure) {
-                expression = try Expression(parsing: text)
-            } catch {
-                throw reader.error(entry.value.line, "resize: \(entry.key): \(error.message)")
-            }
-            targets.append(
-                Resize.Target(
-                    id: entry.key == "all" ? nil : entry.key,
-                    amount: sign == "+" || sign == "-"
-                        ? .relative(expression, isLess: sign == "-") : .absolute(expression), line: entry.line))
-        }
-        guard !targets.isEmpty else { throw reader.error(value.line, "resize: expected a device with its size") }
+        let entries = try reader.mapping(value, "resize", "sizes by device, such as 'vm0: 1G' or 'vm0: +256M'")
+        guard !entries.isEmpty else { throw reader.error(value.line, "resize: expected a device with its size") }
+        reader.each(entries) { (entry) throws(ScenarioError) in targets.append(try target(entry)) }
         return Resize(targets: targets, settles: settles, refusal: refusal)
+    }
+
+    private func target(_ entry: YAMLNode.Entry) throws(ScenarioError) -> Resize.Target {
+        try checkDevice(entry.key, entry.line, orAll: true)
+        var text = try reader.text(entry.value, entry.key).trimmed
+        let sign = text.first
+        if sign == "+" || sign == "-" { text.removeFirst() }
+        let expression: Expression
+        do throws(ParseFailure) {
+            expression = try Expression(parsing: text)
+        } catch {
+            throw reader.error(entry.value.line, "resize: \(entry.key): \(error.message)")
+        }
+        return Resize.Target(
+            id: entry.key == "all" ? nil : entry.key,
+            amount: sign == "+" || sign == "-"
+                ? .relative(expression, isLess: sign == "-") : .absolute(expression), line: entry.line)
     }
 
     private func checkDevice(_ id: String, _ line: Int, orAll: Bool) throws(ScenarioError) {
@@ -49,19 +51,21 @@ extension StepParser {
     }
 
     func conditions(_ value: YAMLNode, _ name: String) throws(ScenarioError) -> [Condition] {
+        let entries = try reader.mapping(value, name, "figures with what they are to be, such as 'vm0.plugged: 1G'")
+        guard !entries.isEmpty else { throw reader.error(value.line, "\(name): expected a figure") }
+        return conditions(entries, name)
+    }
+
+    /// What figures are to be; what is wrong with any is noted.
+    private func conditions(_ entries: [YAMLNode.Entry], _ name: String) -> [Condition] {
         var conditions: [Condition] = []
-        for entry in try reader.mapping(value, name, "figures with what they are to be, such as 'vm0.plugged: 1G'") {
-            if let condition = reader.mistakes.gather({ () throws(ScenarioError) in
-                try self.condition(entry, named: name)
-            }) {
-                conditions.append(condition)
+        reader.each(entries) { (entry) throws(ScenarioError) in
+            let condition = try condition(entry, named: name)
+            if name != "wait", condition.isUnchanged {
+                throw reader.error(entry.line, "\(name): \"unchanged\" is for 'wait'")
             }
+            conditions.append(condition)
         }
-        guard !reader.mistakes.hasAny else { return conditions }
-        if name != "wait", let wrong = conditions.first(where: \.isUnchanged) {
-            throw reader.error(wrong.line, "\(name): \"unchanged\" is for 'wait'")
-        }
-        guard !conditions.isEmpty else { throw reader.error(value.line, "\(name): expected a figure") }
         return conditions
     }
 
@@ -71,8 +75,8 @@ extension StepParser {
         case .sequence: throw reader.error(value.line, "wait: expected a duration, or figures with what they are to be")
         case .mapping(let entries):
             if entries.count == 1, let entry = entries.first {
-                if entry.key == "console" { return .console(try reader.text(entry.value, "console")) }
-                if entry.key == "guest" { return .waitForGuest(try reader.text(entry.value, "guest")) }
+                if entry.key == "console" { return .console(try reader.words(entry.value, "console")) }
+                if entry.key == "guest" { return .waitForGuest(try reader.words(entry.value, "guest")) }
             }
             if let timeout = entries.first(where: { $0.key == "timeout" }) {
                 throw reader.error(timeout.line, "wait: timeout stands beside it, not in it")
@@ -83,33 +87,40 @@ extension StepParser {
 
     /// `host: {resident: <= 1G, events: {RESET: 0}}`.
     func host(_ value: YAMLNode) throws(ScenarioError) -> [Condition] {
-        var conditions: [Condition] = []
+        var entries: [YAMLNode.Entry] = []
+        func add(_ list: [YAMLNode.Entry], _ prefix: String) {
+            entries += list.map { YAMLNode.Entry(key: prefix + $0.key, line: $0.line, value: $0.value) }
+        }
         for entry in try reader.mapping(value, "host", "figures, such as 'resident: <= 1G'") {
-            var entries = [(prefix: "host.", entry: entry)]
             if entry.key == "events" {
-                entries = try reader.mapping(entry.value, "events", "counts by event, such as 'RESET: 0'")
-                    .map { ("events.", $0) }
-            }
-            for (prefix, entry) in entries {
-                let full = YAMLNode.Entry(key: prefix + entry.key, line: entry.line, value: entry.value)
-                conditions.append(try condition(full, named: "host"))
+                add(try reader.mapping(entry.value, "events", "counts by event, such as 'RESET: 0'"), "events.")
+            } else {
+                add([entry], "host.")
             }
         }
-        guard !conditions.isEmpty else { throw reader.error(value.line, "host: expected a figure") }
-        return conditions
+        guard !entries.isEmpty else { throw reader.error(value.line, "host: expected a figure") }
+        return conditions(entries, "host")
     }
 
     func named(_ value: YAMLNode, _ name: String) throws(ScenarioError) -> [NamedExpression] {
         var list: [NamedExpression] = []
-        for entry in try reader.mapping(value, name, "figures by name, such as 'before: guest.MemTotal'") {
-            guard name == "measure" || Metric.isName(entry.key) else {
-                throw reader.error(entry.line, "\(name): \"\(entry.key)\" is no name: letters, digits, - and _")
-            }
-            list.append(
-                NamedExpression(
-                    name: entry.key, expression: try reader.expression(entry.value, entry.key), line: entry.line))
+        let entries = try reader.mapping(value, name, "figures by name, such as 'before: guest.MemTotal'")
+        reader.each(entries) { (entry) throws(ScenarioError) in
+            if name == "keep" { try checkKept(entry.key, entry.line) }
+            let expression = try reader.expression(entry.value, entry.key)
+            list.append(NamedExpression(name: entry.key, expression: expression, line: entry.line))
         }
         return list
+    }
+
+    /// Whether figures can be kept by that name, and found again.
+    private func checkKept(_ name: String, _ line: Int) throws(ScenarioError) {
+        guard Metric.isName(name) else {
+            throw reader.error(line, "keep: \"\(name)\" is no name: letters, digits, - and _")
+        }
+        guard !["guest", "console", "took", "elapsed", "timeout"].contains(name) else {
+            throw reader.error(line, "keep: \"\(name)\" means something else: take another name")
+        }
     }
 
     // MARK: The guest
@@ -133,9 +144,7 @@ extension StepParser {
         if let errors = members["errors"] { command.errors = try texts(errors.value, "errors") }
         if let keep = members["keep"] {
             let name = try reader.text(keep.value, "keep")
-            guard Metric.isName(name) else {
-                throw reader.error(keep.line, "keep: \"\(name)\" is no name: letters, digits, - and _")
-            }
+            try checkKept(name, keep.line)
             command.keptAs = name
         }
         if let restarts = members["restarts"] { command.restarts = try reader.flag(restarts.value, "restarts") }

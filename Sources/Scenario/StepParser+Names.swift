@@ -1,10 +1,12 @@
 /// Whether what steps speak of is there.
 extension StepParser {
-    /// Checks that each workload and each figure that is kept has come up before it is used.
-    func checkNames(_ scenario: Scenario) throws(ScenarioError) {
+    /// Checks that each workload and each figure that is kept has come up before it is used; notes which has not.
+    func checkNames(_ scenario: Scenario) {
         var names = Names()
-        try check(scenario.steps, &names)
-        for condition in scenario.invariants.conditions { try check(condition, []) }
+        check(scenario.steps, &names)
+        for condition in scenario.invariants.conditions {
+            reader.mistakes.gather { () throws(ScenarioError) in try check(condition, []) }
+        }
     }
 
     private struct Names {
@@ -12,8 +14,8 @@ extension StepParser {
         var workloads: [String] = []
     }
 
-    private func check(_ steps: [Step], _ names: inout Names) throws(ScenarioError) {
-        for step in steps { try check(step, &names) }
+    private func check(_ steps: [Step], _ names: inout Names) {
+        for step in steps { reader.mistakes.gather { () throws(ScenarioError) in try check(step, &names) } }
     }
 
     private func check(_ step: Step, _ names: inout Names) throws(ScenarioError) {
@@ -43,10 +45,10 @@ extension StepParser {
             try checkWorkload(name, names, step.line)
             names.workloads.removeAll { $0 == name }
         case .parallel(let branches):
-            for branch in branches { try check(branch, &names) }
+            for branch in branches { check(branch, &names) }
         case .repeat(let count, let steps):
             // What the first round leaves is there in the second.
-            for _ in 0..<min(count, 2) { try check(steps, &names) }
+            for _ in 0..<min(count, 2) { check(steps, &names) }
         // What ran in the guest is gone with it.
         case .reboot: names.workloads = []
         case .pause, .console, .waitForGuest, .settle, .stop, .cont, .inject, .random: break

@@ -122,7 +122,7 @@ struct StepParser {
             return .resize(
                 try resize(
                     value, settles: others["settle"] != nil,
-                    refusal: refusal.map { (entry) throws(ScenarioError) in try reader.text(entry.value, "refused") }))
+                    refusal: refusal.map { (entry) throws(ScenarioError) in try reader.words(entry.value, "refused") }))
         case "wait": return try wait(value)
         case "settle":
             if !value.isNull { timeout = try reader.duration(value, "settle") }
@@ -161,7 +161,8 @@ struct StepParser {
             if case .sequence = node.content {
                 branches.append(try steps(node, in: "\(place)."))
             } else {
-                branches.append([try step(node, number: place)])
+                let step = mistakes.gather { () throws(ScenarioError) in try self.step(node, number: place) }
+                if let step { branches.append([step]) }
             }
         }
         return branches

@@ -1,3 +1,4 @@
+import Control
 import Host
 import Scenario
 import SystemPackage
@@ -22,19 +23,17 @@ public struct ScenarioSuite: Sendable {
 
     /// Reads files, and what is in directories and in those in them, by the order of their names.
     ///
-    /// - Parameter problem: what is wrong with a scenario's machine, if anything, in words and with its line.
+    /// - Parameter problem: says what is wrong with a machine.
     /// - Throws: `ScenarioErrors` with all that is wrong in any of the files, `RunnerError` for what can't be read.
-    public init(paths: [String], seed: UInt64, problem: (Scenario) -> (line: Int, text: String)?) throws {
+    public init(
+        paths: [String], seed: UInt64, problem: @escaping ScenarioFile.MachineCheck = { _ in nil }
+    ) throws {
         var errors: [ScenarioError] = []
         for file in try paths.flatMap(Self.files) {
             do {
-                for test in try Self.read(file).cases {
+                for test in try Self.read(file, problem).cases {
                     let title = Item(file: file, test: test, seed: 0).title
                     items.append(Item(file: file, test: test, seed: Self.seed(seed, title)))
-                    guard let (line, text) = problem(test.scenario) else { continue }
-                    // The other cases of the file may well have the same.
-                    let error = ScenarioError(file: file, line: line, text)
-                    if !errors.contains(error) { errors.append(error) }
                 }
             } catch let wrong as ScenarioErrors {
                 errors += wrong.errors
@@ -89,7 +88,9 @@ public struct ScenarioSuite: Sendable {
         return random.next() >> 16
     }
 
-    private static func read(_ path: String) throws -> ScenarioFile {
+    private static func read(
+        _ path: String, _ problem: @escaping ScenarioFile.MachineCheck = { _ in nil }
+    ) throws -> ScenarioFile {
         var text: [UInt8] = []
         do {
             let file = try OwnedFileDescriptor(opening: FilePath(path), .readOnly)
@@ -105,7 +106,8 @@ public struct ScenarioSuite: Sendable {
         let directory = FilePath(path).removingLastComponent()
         return try ScenarioFile(
             parsing: text, path: path,
-            values: ["directory": directory.isEmpty ? "." : directory.string, "scratch": ScratchDisks.place])
+            values: ["directory": directory.isEmpty ? "." : directory.string, "scratch": ScratchDisks.place],
+            problem: problem)
     }
 
     private static func files(_ path: String) throws -> [String] {

@@ -53,7 +53,7 @@ final class TestProgress: Sendable {
                 + " in \(Self.seconds(report.milliseconds)), seed \(report.seed); see \(directory.appending("index.html"))\n"
         )
         if isInterrupted {
-            show("interrupted; to go on: the same command with --resume\n")
+            show("interrupted; to go on: the same command with --resume, and without --seed\n")
         } else if report.failedCount > 0 {
             show("again: swiftlet test --rerun \(directory.appending("report.json"))\n")
         }

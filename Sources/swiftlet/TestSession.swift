@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import Control
 import Glibc
 import Host
 import KernelImage
@@ -57,15 +58,15 @@ struct TestSession {
         }
     }
 
-    /// What `swiftlet run` would not take of a scenario's machine.
-    private static func problem(_ scenario: Scenario) -> (line: Int, text: String)? {
+    /// What `swiftlet run` would not take of a machine.
+    private static func problem(_ machine: MachineFile) -> (option: String?, text: String)? {
         do {
-            try RunOptions.check(scenario.machine)
+            try RunOptions.check(machine)
             return nil
         } catch let error as ConfigurationError {
-            return (scenario.machine.line(ofOption: error.option) ?? scenario.machineLine, "machine: \(error)")
+            return (error.option, "\(error)")
         } catch {
-            return (scenario.machineLine, "machine: \(RunCommand.message(for: error))")
+            return (nil, RunCommand.message(for: error))
         }
     }
 

@@ -74,6 +74,10 @@ import YAML
         #expect(file.line(ofOption: "--cpus") == 1 && file.line(ofOption: "--cpus 2") == 1)
         #expect(file.line(ofOption: "--virtio-mem b") == 5 && file.line(ofOption: "--virtio-mem size=3") == 5)
         #expect(file.line(ofOption: "--virtio-mem c") == 4)
+        #expect(file.line(ofOption: "--virtio-mem id=b,size=3") == 5)
+        let disks = try MachineFile(parsing: Array("disk:\n  - path=a\n  - path=b\n".utf8))
+        #expect(disks.line(ofOption: "--disk disk1") == 3 && disks.line(ofOption: "--disk disk7") == 2)
+        #expect(file.line(ofOption: "") == nil)
         #expect(file.line(ofOption: "--memory") == nil)
     }
 

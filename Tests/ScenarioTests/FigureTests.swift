@@ -69,4 +69,15 @@ struct FigureTests {
     func otherNamesAreRefused(name: String) {
         #expect(throws: ParseFailure.self) { try Metric(parsing: name) }
     }
+
+    /// What failures tell beside the sum that was written.
+    @Test func sumsAreToldAsFarAsTheyAreKnown() throws {
+        func values(_ text: String) throws -> [Double] {
+            try Comparison(parsing: text).values { Self.figures["\($0)"] }
+        }
+        #expect(try values(">= before + 1") == [101])
+        #expect(try values("before .. vm0.plugged") == [100, 0x1p30])
+        #expect(try values("1 .. other") == [] && values("other") == [])
+        #expect(try values("5") == [] && values("1 .. 2") == [] && values("unchanged 5s") == [])
+    }
 }

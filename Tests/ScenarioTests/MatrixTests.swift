@@ -75,6 +75,7 @@ struct MatrixTests {
             "exclude: there is no such combination"
         ),
         ("matrix: {include: [{a: 1, b: 2}, {a: 1}]}\nsteps: [settle]", 1, "expected a value for each of a, b"),
+        ("matrix: {include: [{}]}\nsteps: [settle]", 1, "include: expected values by name"),
         ("matrix: {include: [{a b: 1}]}\nsteps: [settle]", 1, "\"a b\" is no name"),
         ("matrix: {a: 1}\nsteps:\n  - guest: echo ${{ b }}", 3, "${{ b }}: there is no such name; there are a"),
         ("matrix: {a: 1}\nsteps:\n  - guest: echo ${{ a", 3, "${{ without }}"),

@@ -117,4 +117,29 @@ struct ScenarioFileTests {
         }.errors
         #expect(errors.map(\.line) == [1, 4, 5, 6, 8, 9, 11, 12, 14, 18, 20, 22, 23, 24])
     }
+
+    /// Names are looked at in all steps, and machines also where something else is wrong.
+    @Test func namesAndMachinesAreToldAtOnce() throws {
+        let text = """
+            machine:
+              cpus: 2
+              memory: 5
+            steps:
+              - check: {before: 1}
+              - workload: {stop: x}
+              - parallel: [{check: {other: 1}}, settle]
+            """
+        func read(_ text: String) throws -> ScenarioFile {
+            try ScenarioFile(parsing: Array(text.utf8), path: "x") { machine in
+                machine.entries.contains { $0.value == "5" } ? ("--memory 5", "too little") : nil
+            }
+        }
+        let names = try #require(throws: ScenarioErrors.self) {
+            try read(text.replacing("memory: 5", with: "memory: 1G"))
+        }
+        #expect(names.errors.map(\.line) == [5, 6, 7])
+        let machine = try #require(throws: ScenarioErrors.self) { try read(text + "\n  - hop") }
+        #expect(machine.errors.map(\.description).first == "x:3: machine: too little")
+        #expect(machine.errors.map(\.line) == [3, 8])
+    }
 }

@@ -35,7 +35,7 @@ final class ScenarioSuiteTests {
     }
 
     private func suite(seed: UInt64 = 1) throws -> ScenarioSuite {
-        try ScenarioSuite(paths: [directory.string], seed: seed) { _ in nil }
+        try ScenarioSuite(paths: [directory.string], seed: seed)
     }
 
     @Test func directoriesAreReadByName() throws {
@@ -99,7 +99,7 @@ final class ScenarioSuiteTests {
     }
 
     @Test func whatCannotBeIsRefused() throws {
-        #expect(throws: RunnerError.self) { try ScenarioSuite(paths: ["/nonexistent"], seed: 1) { _ in nil } }
+        #expect(throws: RunnerError.self) { try ScenarioSuite(paths: ["/nonexistent"], seed: 1) }
         try write("inner/d.yaml", "scenario: c\nsteps: [settle]")
         let twice = try #require(throws: RunnerError.self) { try self.suite() }
         #expect(twice.description.contains("c is there twice"))
