@@ -217,6 +217,8 @@ public final class ElasticRegion {
 
     /// Slots that are live without a plugged block, because a later step failed, are removed by `maintain()`.
     func makeSlotsLive(for bytes: Range<UInt64>) throws(ElasticRegionError) {
+        // Nearly always they are: nobody needs to be asked then.
+        guard !slotTable.areLive(in: bytes) else { return }
         guard let slots else { throw .notConnected }
         do throws(MemorySlotError) {
             try slotTable.makeLive(bytes, of: memory, in: slots)

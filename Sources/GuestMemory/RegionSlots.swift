@@ -43,6 +43,9 @@ struct RegionSlots: Sendable {
         Int(bytes.lowerBound / slotSize)...Int((bytes.upperBound - 1) / slotSize)
     }
 
+    /// Whether all slots of a range are live.
+    func areLive(in bytes: Range<UInt64>) -> Bool { indices(of: bytes).allSatisfy { numbers[$0] != nil } }
+
     /// Makes the slots of a range live.
     ///
     /// - Throws: `MemorySlotError`; those that are live by then stay so, idle ones until they are removed.

@@ -1,4 +1,5 @@
 /// How far a driver has come with initializing its device (virtio specification, 3.1.1).
+@usableFromInline
 enum DriverProgress: Sendable, Equatable {
     case reset
     case acknowledged
@@ -26,7 +27,7 @@ enum DriverProgress: Sendable, Equatable {
         }
     }
 
-    var isRunning: Bool {
+    @usableFromInline var isRunning: Bool {
         if case .running = self { true } else { false }
     }
 }

@@ -3,8 +3,12 @@ import GuestMemory
 /// Access to up to 8 bytes that need no alignment and may lie in two regions of guest memory.
 extension GuestMemory {
     func load(_ piece: GuestBuffer) throws(GuestMemoryError) -> UInt64 {
-        if piece.count == 8, let slice = try? slice(at: piece.address, count: 8) {
-            return try slice.loadUInt64(at: 0)
+        if piece.count == 8 {
+            do throws(GuestMemoryError) {
+                return try loadUInt64(at: piece.address)
+            } catch .unmapped {
+                // It may lie in two regions.
+            }
         }
         var value: UInt64 = 0
         for byte in 0..<piece.count {
@@ -15,8 +19,12 @@ extension GuestMemory {
 
     /// Stores the low bytes of a value.
     func store(_ value: UInt64, to piece: GuestBuffer) throws(GuestMemoryError) {
-        if piece.count == 8, let slice = try? slice(at: piece.address, count: 8) {
-            return try slice.store(value, at: 0)
+        if piece.count == 8 {
+            do throws(GuestMemoryError) {
+                return try store(value, at: piece.address)
+            } catch .unmapped {
+                // It may lie in two regions.
+            }
         }
         for byte in 0..<piece.count {
             try store(UInt8(truncatingIfNeeded: value >> (8 * byte)), at: GuestAddress(piece.address.rawValue + byte))

@@ -49,7 +49,7 @@ public final class SplitQueue {
     /// How many more chains may be taken before somebody else's turn.
     private var budget = UInt32.max
     /// Whether the budget was used up with chains left.
-    private(set) var isOverBudget = false
+    @usableFromInline private(set) var isOverBudget = false
 
     /// Takes over the queue that a driver has set up.
     ///
@@ -134,6 +134,7 @@ public final class SplitQueue {
 
     /// Starts a turn, in which at most as many chains are taken as the queue has descriptors: a driver that keeps
     /// filling it does not keep others waiting.
+    @usableFromInline
     func beginTurn() {
         budget = UInt32(size)
         isOverBudget = false

@@ -4,23 +4,24 @@ import GuestMemory
 /// logic that needs no thread, no interrupt and no notification. Type parameters of transports are constrained where they
 /// are used, not where they are declared: to make a type, the Swift runtime would look for its argument's conformance
 /// among all of the program's, at each start.
+@usableFromInline
 struct TransportState<Device> {
-    var device: Device
+    @usableFromInline var device: Device
     let memory: GuestMemory
     let offeredFeatures: UInt64
 
-    private(set) var progress = DriverProgress.reset
+    @usableFromInline private(set) var progress = DriverProgress.reset
     /// The driver gave up on the device.
-    private(set) var hasFailed = false
+    @usableFromInline private(set) var hasFailed = false
     /// Why the device needs a reset; nil as long as it doesn't.
-    private(set) var failure: VirtqueueError?
+    @usableFromInline private(set) var failure: VirtqueueError?
     /// What the last driver wanted that wrote FEATURES_OK in vain; it outlives the driver's reset, but not the next
     /// driver's success.
     private var refusedFeatures: UInt64?
 
     var features = FeatureSelection()
     var selectedQueue: UInt32 = 0
-    private(set) var slots: [QueueSlot]
+    @usableFromInline private(set) var slots: [QueueSlot]
     /// How many queues were made ready so far: tells chains of one from those of the next.
     private var epoch: UInt64 = 0
 
@@ -62,10 +63,11 @@ extension TransportState where Device: VirtioDevice {
         device.configurationGeneration &+ generation
     }
 
-    /// The queue, if it may be used now.
-    func usableQueue(_ index: Int) -> SplitQueue? {
+    /// The queue, if it may be used now, as long as nothing else happens to its slot.
+    @inlinable
+    func usableQueue(_ index: Int) -> Unmanaged<SplitQueue>? {
         guard progress.isRunning, !hasFailed, failure == nil, slots.indices.contains(index) else { return nil }
-        return slots[index].queue
+        return unsafe slots[index].reference
     }
 
     /// The indices of queues that are ready.

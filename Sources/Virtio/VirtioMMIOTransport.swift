@@ -14,10 +14,10 @@ public final class VirtioMMIOTransport<Device>: Sendable {
     /// What InterruptStatus always tells.
     let lastingCauses: InterruptCauses
     let interruptLine: any InterruptLine
-    let notifier: any QueueNotifier
+    @usableFromInline let notifier: any QueueNotifier
     /// The InterruptStatus register: drivers read it in each interrupt, so it does not wait for the device.
     let interruptStatus = Atomic<UInt32>(0)
-    let state: Mutex<TransportState<Device>>
+    @usableFromInline let state: Mutex<TransportState<Device>>
 
     /// How many bytes of guest-physical address space the registers take.
     public static var byteCount: UInt64 { 0x200 }
@@ -47,6 +47,7 @@ extension VirtioMMIOTransport where Device: VirtioDevice {
     ///
     /// - Returns: what the driver did wrong, because of which the device now needs a reset; nil if nothing.
     @discardableResult
+    @inlinable
     public func processQueue(_ index: Int) -> VirtqueueError? {
         withQueue(index) { (device, queue) throws(VirtqueueError) in
             try device.process(queue: index, queue)
@@ -59,19 +60,25 @@ extension VirtioMMIOTransport where Device: VirtioDevice {
     ///
     /// - Returns: what the driver did wrong, because of which the device now needs a reset; nil if nothing.
     @discardableResult
+    @inlinable
     public func withQueue(
         _ index: Int, _ body: @Sendable (inout Device, SplitQueue) throws(VirtqueueError) -> Void
     ) -> VirtqueueError? {
         state.withLock { state -> VirtqueueError? in
-            guard let queue = state.usableQueue(index) else { return nil }
-            queue.beginTurn()
-            do throws(VirtqueueError) {
-                try body(&state.device, queue)
-                if queue.isOverBudget { notifier.notify(queue: index) }
-                if try queue.needsInterrupt() { interrupt(.usedBuffer) }
-                return nil
-            } catch {
-                interrupt(state.fail(error))
+            guard let reference = unsafe state.usableQueue(index) else { return nil }
+            return unsafe reference._withUnsafeGuaranteedRef { queue -> VirtqueueError? in
+                queue.beginTurn()
+                do throws(VirtqueueError) {
+                    try body(&state.device, queue)
+                    if queue.isOverBudget { notifier.notify(queue: index) }
+                    if try queue.needsInterrupt() { interruptForUsedBuffers() }
+                    return nil
+                } catch {
+                    return error
+                }
+            }.map { error in
+                // Only now: the queue is given up.
+                fail(error, &state)
                 return error
             }
         }
@@ -93,7 +100,7 @@ extension VirtioMMIOTransport where Device: VirtioDevice {
 
     /// Whether a queue can be used now; it may be otherwise as soon as this returns.
     public func isUsable(_ index: Int) -> Bool {
-        state.withLock { $0.usableQueue(index) != nil }
+        state.withLock { unsafe $0.usableQueue(index) != nil }
     }
 
     /// Gives access to the device.
@@ -129,6 +136,12 @@ extension VirtioMMIOTransport where Device: VirtioDevice {
             interruptStatus.store(0, ordering: .releasing)
         }
     }
+
+    @usableFromInline
+    func interruptForUsedBuffers() { interrupt(.usedBuffer) }
+
+    @usableFromInline
+    func fail(_ error: VirtqueueError, _ state: inout TransportState<Device>) { interrupt(state.fail(error)) }
 
     /// Interrupts the driver. Called with the lock held, so that InterruptStatus is 0 after a reset.
     func interrupt(_ causes: InterruptCauses) {
