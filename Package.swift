@@ -246,3 +246,13 @@ if let fuzzer = Context.environment["SWIFTLET_FUZZ"] {
             linkerSettings: [.unsafeFlags(["-Xlinker", fuzzer]), .linkedLibrary("stdc++")]),
     ]
 }
+
+// Tools/bench builds this, in a directory of its own: the memory device alone.
+if Context.environment["SWIFTLET_BENCH"] != nil {
+    package.targets += [
+        .executableTarget(
+            name: "swiftlet-bench", dependencies: ["VirtioMem", "Virtio", "GuestMemory", "Host"],
+            path: "Tests/Benchmarks/Device", swiftSettings: [.treatAllWarnings(as: .error)],
+            linkerSettings: [.unsafeFlags(["-static-stdlib", "-Xlinker", "-S"], .when(configuration: .release))])
+    ]
+}

@@ -176,11 +176,12 @@ def all_parts():
     parts.append(
         Command("bench-vsock", "sockets and commands as fast as QEMU's", ["Tools/bench-vsock"], 150, 2400, **needs))
     parts.append(Command("demo", "the demonstration", ["Tools/demo"], 100, 1500, **needs))
-    parts.append(Command("bench-boot", "no worse than QEMU at a boot", ["Tools/bench-boot"], 200, 2400, **needs))
+    parts.append(
+        Command(
+            "bench", "starts, boots, memory and exits cost what they may",
+            ["Tools/bench", "start", "memory", "device", "exits", "boot"], 400, 3600, **needs))
     parts.append(
         Command("bench-resize", "memory comes back sooner than with QEMU", ["Tools/bench-resize"], 400, 3600, **needs))
-    parts.append(
-        Command("bench-start", "a start takes little processor time", ["Tools/bench-start"], 10, 300, **needs))
     parts.append(
         Command(
             "bench-plug", "plugging costs little more than the calls that it takes", ["Tools/bench-plug"], 250, 1800,

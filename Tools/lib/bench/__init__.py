@@ -1,0 +1,1 @@
+"""What Tools/bench measures, and how it tells it."""

@@ -1,0 +1,192 @@
+"""A boot of an unmodified Linux, in turns: time, VM exits by kind and the part of the time that the guest had, from exec
+until the guest's init writes to port 0xE9; and when its shell is there the time, and the memory of the process beside the
+guest's.
+
+Where an emulated processor refuses the guest's init that port, as it does behind the firmware of QEMU's q35, what lies
+before init can't be told from what lies behind it, and is not."""
+
+import collections
+import os
+import re
+import select
+import signal
+import subprocess
+import tempfile
+import time
+
+from bench.figures import SWIFTLET, BenchError, Figure
+from bench.machines import BIN, GUEST_MEMORY, MICROVM_NAME, Q35_NAME
+from qemu_machine import NOTHING_MORE, microvm
+from session import guest_directory
+
+NAME = "boot"
+ABOUT = "from exec to the guest's init: time, VM exits by kind, memory"
+IS_INSIDE = True
+HOST_MEMORY = "6G"
+TRACING = "/sys/kernel/tracing"
+# Swiftlet's own, which all are given.
+COMMAND_LINE = (
+    "console=ttyS0 panic=-1 quiet loglevel=1 pci=off 8250.nr_uarts=1 swiotlb=noforce"
+    " memhp_default_state=online_movable")
+READY = b"swiftlet guest ready"
+# Seconds.
+DEADLINE = 300
+MOST_KINDS = 4
+MIB = 1 << 20
+EVENTS = ("kvm_exit", "kvm_entry", "kvm_userspace_exit", "kvm_pio")
+
+
+def programs(kernel):
+    guest = guest_directory(kernel)
+    image, initrd = os.path.join(guest, "vmlinuz"), os.path.join(guest, "initrd")
+    return {
+        SWIFTLET: [
+            os.path.join(BIN, "swiftlet"), "run", "--memory", "128M", "--kernel", image, "--initrd", initrd,
+            "--no-default-cmdline", "--cmdline", COMMAND_LINE],
+        MICROVM_NAME: microvm(image, initrd, COMMAND_LINE, memory="128M"),
+        Q35_NAME: [
+            "qemu-system-x86_64", "-M", "q35", "-accel", "kvm", "-cpu", "host", "-smp", "1", "-m", "128M",
+            "-kernel", image, "-initrd", initrd, "-append", COMMAND_LINE, *NOTHING_MORE, "-serial", "stdio"],
+    }
+
+
+def trace(file, text):
+    with open(os.path.join(TRACING, file), "w", encoding="ascii") as control:
+        control.write(text)
+
+
+def start_tracing():
+    trace("tracing_on", "0")
+    trace("trace", "")
+    trace("trace_clock", "mono")
+    trace("buffer_size_kb", "65536")
+    for event in EVENTS:
+        trace(f"events/kvm/{event}/enable", "1")
+    trace("events/kvm/kvm_pio/filter", "port == 0xe9")
+    trace("tracing_on", "1")
+
+
+def read_trace(started):
+    """Seconds to the marker, seconds of them in the guest, exits by kind and those to user space; None without a
+    marker."""
+    trace("tracing_on", "0")
+    kinds, userspace, entered, inside = collections.Counter(), 0, None, 0.0
+    event = re.compile(r"\s(\d+\.\d+): (\w+):(?:.*?\breason (\S+))?")
+    with open(os.path.join(TRACING, "trace"), encoding="ascii", errors="replace") as lines:
+        for line in lines:
+            if "LOST" in line:
+                raise BenchError("the kernel's trace buffer was too small")
+            match = event.search(line)
+            if not match:
+                continue
+            moment, name, reason = float(match[1]), match[2], match[3]
+            if name == "kvm_pio":
+                return moment - started, inside, kinds, userspace
+            if name == "kvm_entry":
+                entered = moment
+            elif name == "kvm_exit":
+                kinds[reason] += 1
+                inside += moment - entered if entered is not None else 0
+                entered = None
+            elif name == "kvm_userspace_exit":
+                userspace += 1
+    return None
+
+
+def memory_beside_guest(pid):
+    """Proportional set size of the process in bytes, without the mapping that is the guest's memory."""
+    total, guests, is_guest = 0, 0, False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as smaps:
+        for line in smaps:
+            if line.startswith("Size:"):
+                is_guest = int(line.split()[1]) << 10 == GUEST_MEMORY
+                guests += is_guest
+            elif line.startswith("Pss:") and not is_guest:
+                total += int(line.split()[1]) << 10
+    if guests != 1:
+        raise BenchError(f"{guests} mappings of the process have the guest's size, so its memory can't be told apart")
+    return total
+
+
+def wait_until_ready(process):
+    output = b""
+    deadline = time.monotonic() + DEADLINE
+    while READY not in output:
+        ready, _, _ = select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))
+        data = os.read(process.stdout.fileno(), 65536) if ready else b""
+        output += data
+        if not data:
+            raise BenchError("the guest did not boot: " + output[-1000:].decode(errors="replace"))
+
+
+def boot(command):
+    """What `read_trace` tells, seconds until the shell is there, and bytes beside the guest's memory."""
+    start_tracing()
+    with tempfile.TemporaryFile() as errors:
+        started = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+        try:
+            wait_until_ready(process)
+            ready = time.monotonic() - started
+            return read_trace(started), ready, memory_beside_guest(process.pid)
+        except BenchError as error:
+            errors.seek(0)
+            raise BenchError(f"{error}\n{errors.read().decode(errors='replace')}") from None
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            process.stdin.close()
+            process.stdout.close()
+
+
+def measure_kernel(kernel, rounds):
+    case = {"kernel": kernel}
+    seconds = Figure(NAME, "time from exec to init", "seconds", case, ratios={MICROVM_NAME: 0.5})
+    share = Figure(NAME, "part of it that is the guest's", "share", case)
+    userspace = Figure(NAME, "VM exits to user space until init", "count", case, 100, {MICROVM_NAME: 0.1})
+    exits = Figure(NAME, "VM exits until init", "count", case, ratios={MICROVM_NAME: 0.75})
+    shell = Figure(NAME, "time from exec to the guest's shell", "seconds", case)
+    memory = Figure(NAME, "PSS beside the guest's memory", "bytes", case, 5 * MIB)
+    by_kind = []
+    # All once unmeasured: files are then in memory, and Swiftlet has unpacked the kernel, which it does once.
+    for command in programs(kernel).values():
+        boot(command)
+    for _ in range(rounds):
+        for name, command in programs(kernel).items():
+            until_init, ready, pss = boot(command)
+            shell.add(name, ready)
+            memory.add(name, pss)
+            if until_init is None:
+                continue
+            elapsed, inside, kinds, to_user = until_init
+            for figure, value in (
+                    (seconds, elapsed), (share, inside / elapsed), (userspace, to_user), (exits, sum(kinds.values()))):
+                figure.add(name, value)
+            by_kind.append((name, kinds))
+    if not seconds.values:
+        raise BenchError("no guest's init was seen to write to port 0xE9")
+    return [seconds, share, shell, exits, userspace, *kind_figures(by_kind, case), memory]
+
+
+def kind_figures(by_kind, case):
+    """Figures of the kinds of exits that are most frequent in any program."""
+    total = collections.Counter()
+    for _, kinds in by_kind:
+        total.update(kinds)
+    figures = []
+    for kind, _ in total.most_common(MOST_KINDS):
+        figure = Figure(NAME, f"VM exits until init by {kind}", "count", case)
+        for name, kinds in by_kind:
+            figure.add(name, kinds[kind])
+        figures.append(figure)
+    return figures
+
+
+def measure(rounds, kernels):
+    if not os.path.exists(os.path.join(TRACING, "events/kvm")):
+        subprocess.run(["mount", "-t", "tracefs", "nodev", TRACING], check=False)
+    return [figure for kernel in kernels for figure in measure_kernel(kernel, rounds)]

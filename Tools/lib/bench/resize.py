@@ -1,0 +1,228 @@
+"""How long memory takes to come and go, and what that costs the process outside the guest: beside QEMU's q35 with
+virtio-mem-pci, of all of a device that nothing has used."""
+
+import contextlib
+import glob
+import os
+import subprocess
+import tempfile
+import threading
+import time
+
+from bench.figures import SWIFTLET, Figure
+from bench.machines import BIN, Q35_NAME
+from qemu_machine import Q35Session, make_pci_initrd
+from session import Session, SessionError, guest_directory
+
+NAME = "resize"
+ABOUT = "memory that comes and goes: time, processor time outside the guest, system calls, exits, resident memory"
+IS_INSIDE = True
+HOST_MEMORY = "14G"
+GIB = 1 << 30
+# (size, block size, init_on_alloc): with it on, all that comes or goes is touched, and a host has to have it.
+CASES = [
+    (size, block, zeroes) for size in (1, 8, 32) for block in ("2M", "128M") for zeroes in (1, 0)
+    if size < 32 or not zeroes]
+# Of memory that describes the rest, 64 bytes for each 4 KiB.
+BOOT_MEMORY = {1: "512M", 8: "512M", 32: "1536M"}
+CROWD = 16
+PATIENCE = 600
+POLL = 0.05
+SAMPLE = 0.2
+KVM_STATISTICS = "/sys/kernel/debug/kvm"
+TRACING = "/sys/kernel/tracing"
+
+
+class SwiftletGuest(Session):
+    """A guest under Swiftlet."""
+
+    def __init__(self, kernel, words, size, block, memory):
+        guest = guest_directory(kernel)
+        super().__init__(
+            ["--memory", memory, "--kernel", os.path.join(guest, "vmlinuz"), "--initrd", os.path.join(guest, "initrd"),
+             "--no-default-cmdline", "--cmdline", f"{words} pci=off",
+             "--virtio-mem", f"id=vm0,size={size}G,block-size={block}"], os.path.join(BIN, "swiftlet"))
+
+
+class QEMUGuest(Q35Session):
+    """The same under QEMU."""
+
+    def __init__(self, kernel, words, size, block, memory):
+        super().__init__(
+            f"{memory},maxmem=64G", os.path.join(guest_directory(kernel), "vmlinuz"), initrds[kernel], words,
+            "-name", "guest,debug-threads=on", "-object", f"memory-backend-ram,id=mem0,size={size}G",
+            "-device", f"virtio-mem-pci,id=vm0,memdev=mem0,block-size={block}")
+
+
+KINDS = {SWIFTLET: SwiftletGuest, Q35_NAME: QEMUGuest}
+# The initramfs with drivers of PCI, by kernel.
+initrds = {}
+
+
+def command_line(zeroes):
+    return (
+        "console=ttyS0 panic=-1 quiet loglevel=1 8250.nr_uarts=1 swiotlb=noforce memhp_default_state=online_movable"
+        f" init_on_alloc={zeroes}")
+
+
+def threads(pid):
+    """Directories of the threads that are no vCPU's."""
+    for task in glob.glob(f"/proc/{pid}/task/*"):
+        with contextlib.suppress(OSError), open(f"{task}/comm", encoding="utf-8") as name:
+            if not name.read().startswith(("vcpu", "CPU ")):
+                yield task
+
+
+def processor_time(pid):
+    """Milliseconds of all threads but the vCPUs'."""
+    total = 0
+    for task in threads(pid):
+        with contextlib.suppress(OSError), open(f"{task}/schedstat", encoding="utf-8") as times:
+            total += int(times.read().split()[0])
+    return total / 1e6
+
+
+def exits():
+    """VM exits of the only machine that runs."""
+    total = 0
+    for path in glob.glob(f"{KVM_STATISTICS}/*/exits"):
+        with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
+            total += int(file.read())
+    return total
+
+
+@contextlib.contextmanager
+def most_resident(session):
+    """Yields a list whose only element becomes the most KiB that the process has in memory meanwhile."""
+    most, over = [0], threading.Event()
+
+    def look():
+        while not over.wait(SAMPLE):
+            most[0] = max(most[0], session.resident_kilobytes())
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        watcher.join()
+
+
+def resize(session, size):
+    """Seconds until the guest has it."""
+    start = time.monotonic()
+    session.monitor(f"qom-set vm0 requested-size {size}")
+    while session.plugged("vm0") != size:
+        if time.monotonic() > start + PATIENCE:
+            raise SessionError(f"{session.plugged('vm0')} bytes are plugged after {PATIENCE} s, not {size}")
+        time.sleep(POLL)
+    return time.monotonic() - start
+
+
+def resize_unseen(session, size, seconds):
+    """The same without asking meanwhile, which would count as the process's own work: milliseconds of processor time, and
+    VM exits, within so many seconds."""
+    pid = session.process.pid
+    before, before_exits = processor_time(pid), exits()
+    session.monitor(f"qom-set vm0 requested-size {size}")
+    time.sleep(seconds)
+    after, after_exits = processor_time(pid), exits()
+    if session.plugged("vm0") != size:
+        raise SessionError(f"{session.plugged('vm0')} bytes are plugged after {seconds:.0f} s, not {size}")
+    return after - before, after_exits - before_exits
+
+
+def count_calls(session, size, seconds):
+    """System calls of all threads but the vCPUs'."""
+    identities = " ".join(os.path.basename(task) for task in threads(session.process.pid))
+    for file, text in (
+            ("tracing_on", "0"), ("trace", ""), ("buffer_size_kb", "16384"), ("set_event_pid", identities),
+            ("events/raw_syscalls/sys_enter/enable", "1"), ("tracing_on", "1")):
+        with open(os.path.join(TRACING, file), "w", encoding="ascii") as control:
+            control.write(text)
+    resize_unseen(session, size, seconds)
+    with open(os.path.join(TRACING, "tracing_on"), "w", encoding="ascii") as control:
+        control.write("0")
+    with open(os.path.join(TRACING, "trace"), encoding="ascii", errors="replace") as lines:
+        return sum("sys_enter" in line for line in lines)
+
+
+class Case:
+    """The figures of one size, block size and setting."""
+
+    def __init__(self, size, block, zeroes):
+        self.size, self.block, self.zeroes = size, block, zeroes
+        case = {"GiB": size, "blocks": block, "init_on_alloc": zeroes}
+        wanted = {"ratios": {Q35_NAME: 1.1}}
+        self.plug = Figure(NAME, "plug", "seconds", case, **wanted)
+        self.unplug = Figure(NAME, "unplug", "seconds", case, **wanted)
+        own = {"ratios": {Q35_NAME: 1}} if size == 8 else {}
+        self.processor = Figure(NAME, "processor time outside the guest, plug and unplug", "milliseconds", case, **own)
+        self.calls = Figure(NAME, "system calls outside the guest, plug and unplug", "count", case)
+        self.exits = Figure(NAME, "VM exits, plug and unplug", "count", case)
+        self.peak = Figure(NAME, "most resident meanwhile", "bytes", case)
+        self.rest = Figure(NAME, "resident afterwards", "bytes", case)
+
+    @property
+    def figures(self):
+        return [self.plug, self.unplug, self.processor, self.calls, self.exits, self.peak, self.rest]
+
+    def measure(self, name, kernel, counts):
+        """counts: whether system calls are counted, too."""
+        size = self.size * GIB
+        with KINDS[name](kernel, command_line(self.zeroes), self.size, self.block, BOOT_MEMORY[self.size]) as session:
+            session.wait_until_ready(PATIENCE)
+            with most_resident(session) as most:
+                plug, unplug = resize(session, size), resize(session, 0)
+            self.plug.add(name, plug)
+            self.unplug.add(name, unplug)
+            self.peak.add(name, most[0] << 10)
+            self.rest.add(name, session.resident_kilobytes() << 10)
+            # Twice what it took, and a second.
+            waits = (size, 2 * plug + 1), (0, 2 * unplug + 1)
+            found = [resize_unseen(session, *wait) for wait in waits]
+            self.processor.add(name, sum(processor for processor, _ in found))
+            self.exits.add(name, sum(count for _, count in found))
+            if counts:
+                self.calls.add(name, sum(count_calls(session, *wait) for wait in waits))
+
+
+def crowd(name, kernel):
+    """Seconds until each of many machines has 1 GiB, and until all have given it back, asked at once."""
+    with contextlib.ExitStack() as stack:
+        sessions = [
+            stack.enter_context(KINDS[name](kernel, command_line(0), 1, "2M", "128M")) for _ in range(CROWD)]
+        for session in sessions:
+            session.wait_until_ready(PATIENCE)
+        times = []
+        for size in (GIB, 0):
+            start = time.monotonic()
+            for session in sessions:
+                session.monitor(f"qom-set vm0 requested-size {size}")
+            for session in sessions:
+                session.wait_for_size("vm0", size, PATIENCE)
+            times.append(time.monotonic() - start)
+        return times
+
+
+def measure(rounds, kernels):
+    subprocess.run(["mount", "-t", "tracefs", "nodev", TRACING], check=False, stderr=subprocess.DEVNULL)
+    subprocess.run(["mount", "-t", "debugfs", "nodev", "/sys/kernel/debug"], check=False, stderr=subprocess.DEVNULL)
+    # The oldest: what users have that long is what others have measured.
+    kernel = kernels[0]
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        initrds[kernel] = make_pci_initrd(kernel, directory, ("virtio_mem",))
+        figures = []
+        for values in CASES:
+            case = Case(*values)
+            for number in range(rounds):
+                for name in KINDS if number % 2 == 0 else reversed(KINDS):
+                    case.measure(name, kernel, number == 0)
+            figures += case.figures
+        wanted = {"case": {"machines at once": CROWD}, "ratios": {Q35_NAME: 1.1}}
+        plug, unplug = (Figure(NAME, f"{word} of 1 GiB", "seconds", **wanted) for word in ("plug", "unplug"))
+        for name in KINDS:
+            for figure, seconds in zip((plug, unplug), crowd(name, kernel)):
+                figure.add(name, seconds)
+        return [*figures, plug, unplug]
