@@ -94,31 +94,6 @@ extension StepRunner {
         }
     }
 
-    /// Waits until a command in the guest ends with status 0.
-    func wait(forGuest command: String, _ step: Step, since start: UInt64) throws {
-        let deadline = start + step.timeout
-        var found = "has not ended"
-        while true {
-            do {
-                let result = try agent.run(["sh", "-c", command], within: deadline - min(deadline, state.clock.now))
-                state.note(output: result.text + result.errorText, of: step.number)
-                if result.status == .exited(0) { return }
-                found =
-                    "ends with \(result.status.text)" + Self.excerpt("errors", result.errorText)
-                    + Self.excerpt("output", result.text)
-            } catch is GuestAgent.Late {
-                // What it did before is told.
-            } catch is GuestAgent.Lost {
-                found = "can't be asked: the guest's agent is gone"
-            }
-            guard state.clock.now < deadline else {
-                throw diagnosis.failure(
-                    .timeout, "waited \(Milliseconds(step.timeout)) for '\(command)', but it \(found)", line: step.line)
-            }
-            try state.pause(min(Self.interval, deadline - min(deadline, state.clock.now)))
-        }
-    }
-
     /// Works out figures with names, and has the report show them.
     func evaluate(
         _ list: [NamedExpression], _ step: Step, since start: UInt64, _ body: (NamedExpression, Double) -> Void

@@ -77,7 +77,8 @@ extension HTMLReport {
         let ran = step.outcome != .skipped
         return """
             <tr class="\(step.outcome.rawValue)\(isInner ? " inner" : "")"><td class="figure">\(step.number)</td>\
-            <td class="text">\(step.text)\(output(step))</td><td>\(badge(step.outcome.name, step.outcome.rawValue))</td><td class="figure">\(step.line)</td>\
+            <td class="text">\(step.text)\(output(step))</td>\
+            <td>\(badge(step.outcome.name, step.outcome.rawValue))</td><td class="figure">\(step.line)</td>\
             <td class="figure">\(ran ? ReportFormat.duration(milliseconds: step.begun) : "–")</td>\
             <td class="figure">\(ran ? ReportFormat.duration(milliseconds: step.milliseconds) : "–")</td></tr>
 

@@ -1,4 +1,4 @@
-"""Compiles hand-written guests (Tests/Guests) for scripts."""
+"""Compiles hand-written guests (Tests/Guests), and the bare loop that serves them, for scripts."""
 
 import os
 import subprocess
@@ -17,3 +17,9 @@ def compile_guest(name, image, *flags):
     sources = [os.path.join(GUESTS, source) for source in ("start.S", "guest.c", f"{name}.c")]
     subprocess.run(
         ["clang", *FLAGS, *flags, f"-Wl,-T,{os.path.join(GUESTS, 'guest.ld')}", "-o", image, *sources], check=True)
+
+
+def compile_bare_loop(program):
+    """Makes the loop in C that serves a hand-written guest with the necessary calls and no others."""
+    source = os.path.join(ROOT, "Tests", "Benchmarks", "bare-plug.c")
+    subprocess.run(["clang", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source, "-lpthread"], check=True)

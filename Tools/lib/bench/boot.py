@@ -15,7 +15,9 @@ import tempfile
 import time
 
 from bench.figures import SWIFTLET, BenchError, Figure
-from bench.machines import BIN, GUEST_MEMORY, MICROVM_NAME, Q35_NAME
+from bench.machines import BIN, MICROVM_NAME, Q35_NAME
+from bench.memory import beside_guest
+from bench.tracing import mount, set_trace, trace_lines
 from qemu_machine import NOTHING_MORE, microvm
 from session import guest_directory
 
@@ -23,7 +25,6 @@ NAME = "boot"
 ABOUT = "from exec to the guest's init: time, VM exits by kind, memory"
 IS_INSIDE = True
 HOST_MEMORY = "6G"
-TRACING = "/sys/kernel/tracing"
 # Swiftlet's own, which all are given.
 COMMAND_LINE = (
     "console=ttyS0 panic=-1 quiet loglevel=1 pci=off 8250.nr_uarts=1 swiotlb=noforce"
@@ -50,62 +51,41 @@ def programs(kernel):
     }
 
 
-def trace(file, text):
-    with open(os.path.join(TRACING, file), "w", encoding="ascii") as control:
-        control.write(text)
-
-
 def start_tracing():
-    trace("tracing_on", "0")
-    trace("trace", "")
-    trace("trace_clock", "mono")
-    trace("buffer_size_kb", "65536")
+    set_trace("tracing_on", "0")
+    set_trace("trace", "")
+    set_trace("trace_clock", "mono")
+    set_trace("buffer_size_kb", "65536")
     for event in EVENTS:
-        trace(f"events/kvm/{event}/enable", "1")
-    trace("events/kvm/kvm_pio/filter", "port == 0xe9")
-    trace("tracing_on", "1")
+        set_trace(f"events/kvm/{event}/enable", "1")
+    set_trace("events/kvm/kvm_pio/filter", "port == 0xe9")
+    set_trace("tracing_on", "1")
 
 
 def read_trace(started):
     """Seconds to the marker, seconds of them in the guest, exits by kind and those to user space; None without a
     marker."""
-    trace("tracing_on", "0")
+    set_trace("tracing_on", "0")
     kinds, userspace, entered, inside = collections.Counter(), 0, None, 0.0
     event = re.compile(r"\s(\d+\.\d+): (\w+):(?:.*?\breason (\S+))?")
-    with open(os.path.join(TRACING, "trace"), encoding="ascii", errors="replace") as lines:
-        for line in lines:
-            if "LOST" in line:
-                raise BenchError("the kernel's trace buffer was too small")
-            match = event.search(line)
-            if not match:
-                continue
-            moment, name, reason = float(match[1]), match[2], match[3]
-            if name == "kvm_pio":
-                return moment - started, inside, kinds, userspace
-            if name == "kvm_entry":
-                entered = moment
-            elif name == "kvm_exit":
-                kinds[reason] += 1
-                inside += moment - entered if entered is not None else 0
-                entered = None
-            elif name == "kvm_userspace_exit":
-                userspace += 1
+    for line in trace_lines():
+        if "LOST" in line:
+            raise BenchError("the kernel's trace buffer was too small")
+        match = event.search(line)
+        if not match:
+            continue
+        moment, name, reason = float(match[1]), match[2], match[3]
+        if name == "kvm_pio":
+            return moment - started, inside, kinds, userspace
+        if name == "kvm_entry":
+            entered = moment
+        elif name == "kvm_exit":
+            kinds[reason] += 1
+            inside += moment - entered if entered is not None else 0
+            entered = None
+        elif name == "kvm_userspace_exit":
+            userspace += 1
     return None
-
-
-def memory_beside_guest(pid):
-    """Proportional set size of the process in bytes, without the mapping that is the guest's memory."""
-    total, guests, is_guest = 0, 0, False
-    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as smaps:
-        for line in smaps:
-            if line.startswith("Size:"):
-                is_guest = int(line.split()[1]) << 10 == GUEST_MEMORY
-                guests += is_guest
-            elif line.startswith("Pss:") and not is_guest:
-                total += int(line.split()[1]) << 10
-    if guests != 1:
-        raise BenchError(f"{guests} mappings of the process have the guest's size, so its memory can't be told apart")
-    return total
 
 
 def wait_until_ready(process):
@@ -128,7 +108,7 @@ def boot(command):
         try:
             wait_until_ready(process)
             ready = time.monotonic() - started
-            return read_trace(started), ready, memory_beside_guest(process.pid)
+            return read_trace(started), ready, beside_guest(process.pid, 1)[0]
         except BenchError as error:
             errors.seek(0)
             raise BenchError(f"{error}\n{errors.read().decode(errors='replace')}") from None
@@ -187,6 +167,5 @@ def kind_figures(by_kind, case):
 
 
 def measure(rounds, kernels):
-    if not os.path.exists(os.path.join(TRACING, "events/kvm")):
-        subprocess.run(["mount", "-t", "tracefs", "nodev", TRACING], check=False)
+    mount()
     return [figure for kernel in kernels for figure in measure_kernel(kernel, rounds)]

@@ -11,7 +11,7 @@ class BenchError(Exception):
 class Figure:
     """One measure of one case: values by program, the same number of each, taken in turns."""
 
-    def __init__(self, part, name, unit, case=None, limit=None, ratios=None, decimals=None):
+    def __init__(self, part, name, unit, case=None, limit=None, ratios=None):
         """
         unit: seconds, milliseconds, bytes, count or share; less is better in any.
         case: what else was chosen, such as {"kernel": "6.1"}.

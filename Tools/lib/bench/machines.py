@@ -17,7 +17,6 @@ MICROVM_NAME, Q35_NAME = "QEMU microvm", "QEMU q35"
 VMM_NAME = "swiftlet-vmm"
 # Seconds.
 PATIENCE = 30
-GUEST_MEMORY = 128 << 20
 
 
 def qemu_command(machine, path):

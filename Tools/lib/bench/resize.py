@@ -11,8 +11,10 @@ import time
 
 from bench.figures import SWIFTLET, Figure
 from bench.machines import BIN, Q35_NAME
+from bench.tracing import mount, set_trace, trace_lines
 from qemu_machine import Q35Session, make_pci_initrd
 from session import Session, SessionError, guest_directory
+from threads import is_vcpu, thread_times, time_beside_vcpus
 
 NAME = "resize"
 ABOUT = "memory that comes and goes: time, processor time outside the guest, system calls, exits, resident memory"
@@ -30,7 +32,6 @@ PATIENCE = 600
 POLL = 0.05
 SAMPLE = 0.2
 KVM_STATISTICS = "/sys/kernel/debug/kvm"
-TRACING = "/sys/kernel/tracing"
 
 
 class SwiftletGuest(Session):
@@ -63,23 +64,6 @@ def command_line(zeroes):
     return (
         "console=ttyS0 panic=-1 quiet loglevel=1 8250.nr_uarts=1 swiotlb=noforce memhp_default_state=online_movable"
         f" init_on_alloc={zeroes}")
-
-
-def threads(pid):
-    """Directories of the threads that are no vCPU's."""
-    for task in glob.glob(f"/proc/{pid}/task/*"):
-        with contextlib.suppress(OSError), open(f"{task}/comm", encoding="utf-8") as name:
-            if not name.read().startswith(("vcpu", "CPU ")):
-                yield task
-
-
-def processor_time(pid):
-    """Milliseconds of all threads but the vCPUs'."""
-    total = 0
-    for task in threads(pid):
-        with contextlib.suppress(OSError), open(f"{task}/schedstat", encoding="utf-8") as times:
-            total += int(times.read().split()[0])
-    return total / 1e6
 
 
 def exits():
@@ -124,28 +108,26 @@ def resize_unseen(session, size, seconds):
     """The same without asking meanwhile, which would count as the process's own work: milliseconds of processor time, and
     VM exits, within so many seconds."""
     pid = session.process.pid
-    before, before_exits = processor_time(pid), exits()
+    before, before_exits = time_beside_vcpus(pid), exits()
     session.monitor(f"qom-set vm0 requested-size {size}")
     time.sleep(seconds)
-    after, after_exits = processor_time(pid), exits()
+    after, after_exits = time_beside_vcpus(pid), exits()
     if session.plugged("vm0") != size:
         raise SessionError(f"{session.plugged('vm0')} bytes are plugged after {seconds:.0f} s, not {size}")
-    return after - before, after_exits - before_exits
+    return (after - before) / 1e6, after_exits - before_exits
 
 
 def count_calls(session, size, seconds):
     """System calls of all threads but the vCPUs'."""
-    identities = " ".join(os.path.basename(task) for task in threads(session.process.pid))
+    identities = " ".join(
+        str(number) for number, name, _ in thread_times(session.process.pid) if not is_vcpu(name))
     for file, text in (
             ("tracing_on", "0"), ("trace", ""), ("buffer_size_kb", "16384"), ("set_event_pid", identities),
             ("events/raw_syscalls/sys_enter/enable", "1"), ("tracing_on", "1")):
-        with open(os.path.join(TRACING, file), "w", encoding="ascii") as control:
-            control.write(text)
+        set_trace(file, text)
     resize_unseen(session, size, seconds)
-    with open(os.path.join(TRACING, "tracing_on"), "w", encoding="ascii") as control:
-        control.write("0")
-    with open(os.path.join(TRACING, "trace"), encoding="ascii", errors="replace") as lines:
-        return sum("sys_enter" in line for line in lines)
+    set_trace("tracing_on", "0")
+    return sum("sys_enter" in line for line in trace_lines())
 
 
 class Case:
@@ -207,7 +189,7 @@ def crowd(name, kernel):
 
 
 def measure(rounds, kernels):
-    subprocess.run(["mount", "-t", "tracefs", "nodev", TRACING], check=False, stderr=subprocess.DEVNULL)
+    mount()
     subprocess.run(["mount", "-t", "debugfs", "nodev", "/sys/kernel/debug"], check=False, stderr=subprocess.DEVNULL)
     # The oldest: what users have that long is what others have measured.
     kernel = kernels[0]

@@ -3,13 +3,13 @@
 The kernel's image is loaded after that. Processor time is that of all threads, as the scheduler counts it.
 """
 
-import glob
 import os
 import re
 import tempfile
 
 from bench.figures import SWIFTLET, BenchError, Figure
 from bench.machines import MICROVM_NAME, Q35_NAME, VMM_NAME, Handed, Machine
+from threads import thread_times
 
 NAME = "start"
 ABOUT = "from exec to the greeting of QMP: processor time, system calls, page faults"
@@ -22,11 +22,7 @@ ROUNDS_OF_ONE = 4
 
 def processor_time(pid):
     """Milliseconds of all threads."""
-    total = 0
-    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
-        with open(path, encoding="utf-8") as file:
-            total += int(file.read().split()[0])
-    return total / 1e6
+    return sum(time for _, _, time in thread_times(pid)) / 1e6
 
 
 def page_faults(pid):
