@@ -23,6 +23,7 @@ public struct KernelCommandLine: Sendable, Equatable {
         Word("loglevel=1", quietens: true, "only emergencies on the console later, too"),
         Word("pci=off", "no search for a PCI bus, which is not there"),
         Word("8250.nr_uarts=1", "no search for further serial ports"),
+        Word("cryptomgr.notests", "no self-tests of ciphers, a tenth of the time that a boot takes and more"),
         Word("swiotlb=noforce", "no 64M of bounce buffers, which hotplug memory would bring"),
         Word("memhp_default_state=online_movable", "plugged memory is used at once and can be unplugged again"),
     ]

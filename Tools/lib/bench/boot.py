@@ -27,7 +27,7 @@ IS_INSIDE = True
 HOST_MEMORY = "6G"
 # Swiftlet's own, which all are given.
 COMMAND_LINE = (
-    "console=ttyS0 panic=-1 quiet loglevel=1 pci=off 8250.nr_uarts=1 swiotlb=noforce"
+    "console=ttyS0 panic=-1 quiet loglevel=1 pci=off 8250.nr_uarts=1 cryptomgr.notests swiotlb=noforce"
     " memhp_default_state=online_movable")
 READY = b"swiftlet guest ready"
 # Seconds.
