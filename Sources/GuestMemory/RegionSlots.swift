@@ -113,11 +113,15 @@ struct RegionSlots: Sendable {
 }
 
 extension RegionSlots {
-    /// A slot costs some hosts up to ten bytes of kernel memory for each of its pages, plugged or not, so slots are to be
-    /// small; adding one takes longer the more there are (0.2 ms with 4,096), so they are not to be many.
-    static let usualCount: UInt64 = 4096
     /// Linux plugs by memory blocks of 128 MiB: smaller slots would only be more of them.
-    static let usualSize: UInt64 = 128 << 20
+    static let smallestUsualSize: UInt64 = 128 << 20
+    /// A slot costs some hosts up to ten bytes of kernel memory for each of its pages, plugged or not: 2.5 MiB for this.
+    static let largestUsualSize: UInt64 = 1 << 30
+    /// Adding or removing a slot costs as much as plugging or unplugging what Linux asks for at once. It is to be a small
+    /// part of what a resize of all the region takes.
+    static let usualCount: UInt64 = 16
+    /// Adding one takes longer the more there are: 0.2 ms with so many.
+    static let largestCount: UInt64 = 4096
     /// A slot has at most 2^31 - 1 pages (kernel document virt/kvm/api, 4.35): less than 8 TiB.
     static let largestSize: UInt64 = 4 << 40
 
@@ -125,8 +129,11 @@ extension RegionSlots {
     ///
     /// - Parameter limit: how many slots the region may have.
     static func defaultSize(region: UInt64, blockSize: UInt64, limit: Int) -> UInt64 {
-        let most = min(usualCount, UInt64(max(1, limit)))
-        var size = max(usualSize, blockSize)
+        let most = min(largestCount, UInt64(max(1, limit)))
+        var size = max(smallestUsualSize, blockSize)
+        while size < largestUsualSize, region / size > usualCount {
+            size *= 2
+        }
         while (region + size - 1) / size > most, size < largestSize {
             size *= 2
         }

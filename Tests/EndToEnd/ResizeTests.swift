@@ -80,7 +80,7 @@ import Testing
         let slots = """
             0x0-0x13ffffff 335544320 ram
             0x100000000-0x107ffffff 134217728 vm0
-            0x180000000-0x187ffffff 134217728 vm1
+            0x180000000-0x18fffffff 268435456 vm1
 
             """
         try #require(try guest.monitor("info memory-slots") == slots)

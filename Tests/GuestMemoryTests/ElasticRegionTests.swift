@@ -132,6 +132,15 @@ import Testing
         }
     }
 
+    /// Sixteen of them, between 128 MiB and 1 GiB.
+    @Test(arguments: [(region: 1, slot: 128), (2, 128), (3, 256), (8, 512), (16, 1024), (32, 1024), (4096, 1024)])
+    func slotsFitTheRegion(_ sizes: (region: UInt64, slot: UInt64)) throws {
+        let region = try ElasticRegion(
+            GuestMemoryRegion(name: "vm0", start: GuestAddress(1 << 42), size: sizes.region << 30),
+            blockSize: 2 * Self.mebibyte)
+        #expect(region.slotSize == sizes.slot << 20)
+    }
+
     @Test func largeRegionsHaveLargerSlotsNotMoreOfThem() throws {
         let large = try ElasticRegion(
             GuestMemoryRegion(name: "large", start: GuestAddress(1 << 40), size: 4 << 40),

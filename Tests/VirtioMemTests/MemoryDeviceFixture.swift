@@ -11,6 +11,8 @@ final class MemoryDeviceFixture {
     static let mebibyte: UInt64 = 1 << 20
     static let gibibyte: UInt64 = 1 << 30
     static let start: UInt64 = 4 * gibibyte
+    /// What a memory slot covers, unless a block is larger.
+    static let slotSize = 128 * mebibyte
     /// VIRTIO_F_VERSION_1 and VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE.
     static let features: UInt64 = 1 << 32 | 1 << 1
 
@@ -51,7 +53,8 @@ final class MemoryDeviceFixture {
         driver = try RequestDriver()
         let region = try GuestMemoryRegion(name: "vm0", start: GuestAddress(Self.start), size: regionSize)
         memory = GuestMemory(regions: driver.memory.regions + [region])
-        let elastic = try ElasticRegion(region, blockSize: blockSize, host: makeHost(region))
+        let elastic = try ElasticRegion(
+            region, blockSize: blockSize, slotSize: max(Self.slotSize, blockSize), host: makeHost(region))
         self.blockSize = blockSize
         self.regionSize = regionSize
         transport = VirtioMMIOTransport(
