@@ -30,6 +30,9 @@ public struct KVMCapability: Sendable, Hashable {
     public static let exitOnEmulationFailure = KVMCapability(
         "KVM_CAP_EXIT_ON_EMULATION_FAILURE", KVM_CAP_EXIT_ON_EMULATION_FAILURE)
 
+    /// Its value is the set of old habits that a VM may be freed of, as bits `KVM_X86_QUIRK_...`.
+    public static let disableQuirks = KVMCapability("KVM_CAP_DISABLE_QUIRKS2", KVM_CAP_DISABLE_QUIRKS2)
+
     /// All that a machine can't do without.
     public static let required: [KVMCapability] = [
         .irqchip, .userMemory, .setTSSAddress, .extendedCPUID, .irqfd, .ioeventfd, .immediateExit,

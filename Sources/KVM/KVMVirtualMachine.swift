@@ -30,9 +30,23 @@ public final class KVMVirtualMachine: Sendable {
     /// Makes every instruction that KVM can't emulate an exit, those of CPL 3 too (section 7.26
     /// `KVM_CAP_EXIT_ON_EMULATION_FAILURE`).
     public func exitOnEmulationFailure() throws(SystemCallError) {
+        try enable(KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1)
+    }
+
+    /// `KVM_X86_QUIRK_SLOT_ZAP_ALL`, which kernel headers have from 6.12.
+    public static let slotZapAllQuirk = 1 << 7
+
+    /// Frees the virtual machine of KVM's old habits (section 7.31 `KVM_CAP_DISABLE_QUIRKS2`).
+    ///
+    /// - Parameter quirks: bits of what `KVMCapability.disableQuirks` has as its value.
+    public func disableQuirks(_ quirks: Int) throws(SystemCallError) {
+        try enable(KVM_CAP_DISABLE_QUIRKS2, UInt64(quirks))
+    }
+
+    private func enable(_ number: CInt, _ argument: UInt64) throws(SystemCallError) {
         var capability = kvm_enable_cap()
-        capability.cap = UInt32(KVM_CAP_EXIT_ON_EMULATION_FAILURE)
-        capability.args.0 = 1
+        capability.cap = UInt32(number)
+        capability.args.0 = argument
         try unsafe call("KVM_ENABLE_CAP", CL_KVM_ENABLE_CAP, &capability)
     }
 

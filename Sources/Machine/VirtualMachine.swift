@@ -41,6 +41,11 @@ final class VirtualMachine {
             if hardware.system.value(of: .exitOnEmulationFailure) > 0 {
                 try vm.exitOnEmulationFailure()
             }
+            // A memory slot that goes takes only its own page tables with it, and not those of all of the guest.
+            let zapsAll = KVMVirtualMachine.slotZapAllQuirk
+            if hardware.system.value(of: .disableQuirks) & zapsAll != 0 {
+                try vm.disableQuirks(zapsAll)
+            }
             return vm
         }
         memory = hardware.memory

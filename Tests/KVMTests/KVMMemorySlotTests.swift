@@ -24,8 +24,13 @@ import Testing
         try expectByte(UInt32(byte), guest)
     }
 
-    @Test func aSlotIsMemoryFromWhenItIsAddedUntilItIsRemoved() throws {
+    /// However much of the guest's page tables goes with a slot.
+    @Test(arguments: [false, true]) func aSlotIsMemoryFromWhenItIsAddedUntilItIsRemoved(alone: Bool) throws {
         let guest = try makeReader()
+        let zapsAll = KVMVirtualMachine.slotZapAllQuirk
+        if alone, guest.system.value(of: .disableQuirks) & zapsAll != 0 {
+            try guest.vm.disableQuirks(zapsAll)
+        }
         let memory = try MemoryMapping(anonymous: hostPageSize)
         memory.base.storeBytes(of: 0x55, as: UInt8.self)
         try answerRead(0x11, guest)
