@@ -54,6 +54,13 @@ extension KVMVCPU {
         try call("KVM_SET_CPUID2", CL_KVM_SET_CPUID2, &table)
     }
 
+    /// Sets how many banks of machine-check registers there are, 1 to 32 (section 4.104 `KVM_X86_SETUP_MCE`).
+    public func setMachineCheckBanks(_ count: UInt64) throws(SystemCallError) {
+        // Bits 7 to 0 of IA32_MCG_CAP.
+        var capability = count
+        try call("KVM_X86_SETUP_MCE", CL_KVM_X86_SETUP_MCE, &capability)
+    }
+
     /// Sets model-specific registers, in order (section 4.19 `KVM_SET_MSRS`).
     ///
     /// - Throws: `SystemCallError`: EINVAL with the register's number where one can't be set.

@@ -21,8 +21,6 @@ final class VirtualMachine {
     /// Where Intel's processors keep pages of KVM's own: below the firmware's place, above all devices.
     private static let identityMapAddress: UInt64 = 0xFFFB_C000
     private static let tssAddress: UInt64 = 0xFFFB_D000
-    /// IA32_MTRR_DEF_TYPE (Intel SDM volume 3, 12.11.2.1): bit 11 enables, type 6 is write-back.
-    private static let mtrrDefaultType: UInt32 = 0x2FF
     /// IA32_MISC_ENABLE (Intel SDM volume 4): bit 0 enables fast strings.
     private static let miscEnable: UInt32 = 0x1A0
 
@@ -180,9 +178,13 @@ final class VirtualMachine {
             let vcpu = try vm.createVCPU(id: layout.apicID(of: index))
             try vcpu.setCPUID(
                 hardware.supportedCPUID.forGuest(vcpu: index, in: layout, hasDeadlineTimer: hasDeadlineTimer))
-            // What firmware would have set: fast string operations, and memory is write-back.
-            try? vcpu.setModelSpecificRegisters([(Self.mtrrDefaultType, 0x806)])
+            // Memory type range registers stay off, as after a reset: KVM takes memory for write-back whatever they say,
+            // and Linux, where it finds them on, writes them all anew with the caches off, which is 170 VM exits.
+            //
+            // Linux asks for each machine-check bank six times, KVM has 32, and the machine reports nothing by them.
+            try? vcpu.setMachineCheckBanks(1)
             if !hardware.supportedCPUID.isAMD {
+                // What firmware would have set: fast string operations.
                 try? vcpu.setModelSpecificRegisters([(Self.miscEnable, 1)])
             }
             let runner = try VCPUThread(

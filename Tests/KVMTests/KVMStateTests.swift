@@ -71,6 +71,19 @@ import Testing
         #expect(guest.vcpu[portData: 0] == 0x7FFF)
     }
 
+    @Test func theGuestSeesItsMachineCheckBanks() throws {
+        // mov ecx, 0x179 (IA32_MCG_CAP); rdmsr; out 0x10, al
+        let guest = try TinyGuest([0x66, 0xB9, 0x79, 0x01, 0x00, 0x00, 0x0F, 0x32, 0xE6, 0x10])
+        try guest.vcpu.setMachineCheckBanks(1)
+        #expect(try guest.run() == .port(0x10, size: 1, count: 1, isWrite: true))
+        #expect(guest.vcpu[portData: 0] == 1)
+        for count: UInt64 in [0, 33] {
+            #expect(throws: SystemCallError("KVM_X86_SETUP_MCE", .invalidArgument, subject: "of vCPU 0")) {
+                try guest.vcpu.setMachineCheckBanks(count)
+            }
+        }
+    }
+
     @Test func aModelSpecificRegisterThatDoesNotExistIsNamed() throws {
         let guest = try TinyGuest([])
         #expect(throws: SystemCallError("KVM_SET_MSRS", .invalidArgument, subject: "of 0x12345678, vCPU 0")) {

@@ -31,6 +31,7 @@ static const unsigned long CL_KVM_SET_SREGS = KVM_SET_SREGS;
 static const unsigned long CL_KVM_SET_MSRS = KVM_SET_MSRS;
 static const unsigned long CL_KVM_SET_CPUID2 = KVM_SET_CPUID2;
 static const unsigned long CL_KVM_ENABLE_CAP = KVM_ENABLE_CAP;
+static const unsigned long CL_KVM_X86_SETUP_MCE = KVM_X86_SETUP_MCE;
 static const unsigned long CL_KVM_GET_VCPU_EVENTS = KVM_GET_VCPU_EVENTS;
 static const unsigned long CL_KVM_SET_VCPU_EVENTS = KVM_SET_VCPU_EVENTS;
 static const unsigned long CL_KVM_GET_DEBUGREGS = KVM_GET_DEBUGREGS;
