@@ -21,6 +21,8 @@ class Figure:
         self.part, self.name, self.unit, self.case = part, name, unit, case or {}
         self.limit, self.ratios = limit, ratios or {}
         self.values = {}
+        # How the value came about in one measurement, by program: pairs of seconds and values.
+        self.curves = {}
 
     def add(self, program, value):
         self.values.setdefault(program, []).append(value)
@@ -55,17 +57,17 @@ class Figure:
     def to_json(self):
         return {
             "part": self.part, "name": self.name, "unit": self.unit, "case": self.case, "limit": self.limit,
-            "ratios": self.ratios, "values": self.values}
+            "ratios": self.ratios, "values": self.values, "curves": self.curves}
 
     @classmethod
     def from_json(cls, value):
         figure = cls(value["part"], value["name"], value["unit"], value["case"], value["limit"], value["ratios"])
-        figure.values = value["values"]
+        figure.values, figure.curves = value["values"], value["curves"]
         return figure
 
 
 SWIFTLET = "swiftlet"
-FORMAT = 1
+FORMAT = 2
 
 
 def shown(value, unit):

@@ -44,11 +44,32 @@ def bars(figure):
     return "".join([*parts, "</svg>"])
 
 
+def curves(figure):
+    """Lines of values over time, from nothing to the most."""
+    if not figure.curves:
+        return ""
+    points = [point for line in figure.curves.values() for point in line]
+    end, most = (max(values) or 1 for values in zip(*points))
+    height, base = 150, 130
+    parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img">']
+    for program, line in figure.curves.items():
+        path = " ".join(
+            f"{LABEL + moment / end * (WIDTH - LABEL - ROOM):.1f},{base - value / most * (base - 10):.1f}"
+            for moment, value in line)
+        parts.append(
+            f'<polyline points="{path}" fill="none" stroke="{color(program, list(figure.values))}" stroke-width="2"/>')
+    parts.append(
+        f'<text x="0" y="14">{html.escape(shown(most, figure.unit))}</text>'
+        f'<path class="range" d="M{LABEL} {base}H{WIDTH - ROOM}"/>'
+        f'<text x="{WIDTH - ROOM}" y="{height - 4}" text-anchor="end">{shown(end, "seconds")}</text></svg>')
+    return "".join(parts)
+
+
 def section(figure):
     wanted = demand(figure)
     word = "missed" if figure.misses else "met"
     judged = f' <span class="{word}">at most {html.escape(wanted)}: {word}</span>' if wanted else ""
-    return f"<figure><figcaption>{html.escape(title(figure))}{judged}</figcaption>{bars(figure)}</figure>"
+    return f"<figure><figcaption>{html.escape(title(figure))}{judged}</figcaption>{bars(figure)}{curves(figure)}</figure>"
 
 
 def page(figures, about):

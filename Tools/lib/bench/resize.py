@@ -11,10 +11,11 @@ import time
 
 from bench.figures import SWIFTLET, Figure
 from bench.machines import BIN, Q35_NAME
+from bench.outside import time_outside
 from bench.tracing import mount, set_trace, trace_lines
 from qemu_machine import Q35Session, make_pci_initrd
 from session import Session, SessionError, guest_directory
-from threads import is_vcpu, thread_times, time_beside_vcpus
+from threads import thread_times
 
 NAME = "resize"
 ABOUT = "memory that comes and goes: time, processor time outside the guest, system calls, exits, resident memory"
@@ -76,21 +77,26 @@ def exits():
 
 
 @contextlib.contextmanager
-def most_resident(session):
-    """Yields a list whose only element becomes the most KiB that the process has in memory meanwhile."""
-    most, over = [0], threading.Event()
+def resident(session):
+    """Yields a list that gets pairs of seconds and the bytes that the process has in memory then."""
+    found, over, start = [], threading.Event(), time.monotonic()
 
     def look():
-        while not over.wait(SAMPLE):
-            most[0] = max(most[0], session.resident_kilobytes())
+        found.append((round(time.monotonic() - start, 2), session.resident_kilobytes() << 10))
 
-    watcher = threading.Thread(target=look)
+    def watch():
+        while not over.wait(SAMPLE):
+            look()
+
+    look()
+    watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        yield most
+        yield found
     finally:
         over.set()
         watcher.join()
+        look()
 
 
 def resize(session, size):
@@ -105,29 +111,33 @@ def resize(session, size):
 
 
 def resize_unseen(session, size, seconds):
-    """The same without asking meanwhile, which would count as the process's own work: milliseconds of processor time, and
-    VM exits, within so many seconds."""
-    pid = session.process.pid
-    before, before_exits = time_beside_vcpus(pid), exits()
+    """The same without asking meanwhile, which would count as the process's own work, within so many seconds."""
     session.monitor(f"qom-set vm0 requested-size {size}")
     time.sleep(seconds)
-    after, after_exits = time_beside_vcpus(pid), exits()
     if session.plugged("vm0") != size:
         raise SessionError(f"{session.plugged('vm0')} bytes are plugged after {seconds:.0f} s, not {size}")
-    return (after - before) / 1e6, after_exits - before_exits
+
+
+def cost(session, size, seconds):
+    """Milliseconds of processor time outside the guest, and VM exits, of a resize."""
+    before = exits()
+    with time_outside(session.process.pid) as found:
+        resize_unseen(session, size, seconds)
+    return found[0], exits() - before
 
 
 def count_calls(session, size, seconds):
-    """System calls of all threads but the vCPUs'."""
-    identities = " ".join(
-        str(number) for number, name, _ in thread_times(session.process.pid) if not is_vcpu(name))
+    """System calls of all threads, but for KVM_RUN, which is an exit's."""
+    identities = " ".join(str(number) for number, _, _ in thread_times(session.process.pid))
     for file, text in (
             ("tracing_on", "0"), ("trace", ""), ("buffer_size_kb", "16384"), ("set_event_pid", identities),
             ("events/raw_syscalls/sys_enter/enable", "1"), ("tracing_on", "1")):
         set_trace(file, text)
     resize_unseen(session, size, seconds)
     set_trace("tracing_on", "0")
-    return sum("sys_enter" in line for line in trace_lines())
+    set_trace("events/raw_syscalls/sys_enter/enable", "0")
+    set_trace("set_event_pid", "")
+    return sum("sys_enter" in line and ", ae80," not in line for line in trace_lines())
 
 
 class Case:
@@ -155,15 +165,16 @@ class Case:
         size = self.size * GIB
         with KINDS[name](kernel, command_line(self.zeroes), self.size, self.block, BOOT_MEMORY[self.size]) as session:
             session.wait_until_ready(PATIENCE)
-            with most_resident(session) as most:
+            with resident(session) as curve:
                 plug, unplug = resize(session, size), resize(session, 0)
             self.plug.add(name, plug)
             self.unplug.add(name, unplug)
-            self.peak.add(name, most[0] << 10)
-            self.rest.add(name, session.resident_kilobytes() << 10)
+            self.peak.add(name, max(value for _, value in curve))
+            self.peak.curves.setdefault(name, curve)
+            self.rest.add(name, curve[-1][1])
             # Twice what it took, and a second.
             waits = (size, 2 * plug + 1), (0, 2 * unplug + 1)
-            found = [resize_unseen(session, *wait) for wait in waits]
+            found = [cost(session, *wait) for wait in waits]
             self.processor.add(name, sum(processor for processor, _ in found))
             self.exits.add(name, sum(count for _, count in found))
             if counts:
