@@ -66,6 +66,29 @@ extension FilePath {
         }
     }
 
+    /// Makes a symbolic link here (`symlink(2)`).
+    ///
+    /// - Parameter target: where it leads.
+    public func makeSymbolicLink(to target: String) throws(SystemCallError) {
+        guard unsafe symlink(target, string) == 0 else {
+            throw SystemCallError("symlink", Errno(rawValue: errno), subject: string)
+        }
+    }
+
+    /// Where a symbolic link leads (`readlink(2)`).
+    public func symbolicLinkTarget() throws(SystemCallError) -> String {
+        var failure: CInt = 0
+        let target = unsafe [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, filled in
+            guard let start = buffer.baseAddress else { return }
+            let length = unsafe readlink(
+                string, UnsafeMutableRawPointer(start).assumingMemoryBound(to: CChar.self), buffer.count)
+            failure = length < 0 ? errno : 0
+            filled = max(0, length)
+        }
+        guard failure == 0 else { throw SystemCallError("readlink", Errno(rawValue: failure), subject: string) }
+        return String(decoding: target, as: UTF8.self)
+    }
+
     /// The names of what is in a directory, without `.` and `..`, in no order.
     public func directoryEntries() throws(SystemCallError) -> [String] {
         guard let directory = unsafe opendir(string) else {

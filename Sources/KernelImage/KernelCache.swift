@@ -3,15 +3,28 @@ import SystemPackage
 
 /// Unpacked kernels in a directory, so that a kernel is unpacked once and not at each start.
 ///
-/// Any number of processes may use it at once: a kernel is written under a name of its own and renamed when it is
-/// whole. The newest `capacity` kernels are kept.
+/// - `DIGEST/vmlinux` is a kernel, under the SHA-256 of what it was unpacked from: all copies of a kernel have one, and all
+///   machines that run it share its pages in the host's memory.
+/// - `DIGEST/seal` tells what it was like then: one that was changed since is not used.
+/// - `of-IDENTITY` leads from a kernel's file, as it is now, to its digest, so that a start does not read all of it.
+///
+/// Any number of processes may use it at once: a kernel is written under a name of its own, which changes when it is
+/// whole. Nothing is used that another user can have written.
 public struct KernelCache: Sendable {
-    /// How many unpacked kernels are kept; each has 50 to 70 MB.
-    static let capacity = 8
-    /// After so many seconds, what a process that was killed left half-written is removed.
-    static let abandonedAfter = 3600
+    static let temporaryPrefix = ".unpacking"
+    static let linkPrefix = "of-"
+    private static let kernelName = "vmlinux"
+    private static let sealName = "seal"
+    private static let longestSeal = 256
+    /// How often a name is tried that others take as well.
+    private static let attempts = 16
 
-    private static let temporaryPrefix = ".unpacking-"
+    /// A kernel that was stored.
+    struct Stored: ~Copyable {
+        /// Open for reading.
+        let kernel: OwnedFileDescriptor
+        let digest: String
+    }
 
     /// Where the kernels are.
     public let directory: FilePath
@@ -33,71 +46,133 @@ public struct KernelCache: Sendable {
         return environmentVariable("HOME").map { FilePath($0).appending(".cache").appending("swiftlet") }
     }
 
-    /// The kernel that was stored under a key, if it is there and has the right size.
-    func lookUp(_ key: String, size: UInt64) -> OwnedFileDescriptor? {
-        guard let file = try? OwnedFileDescriptor(opening: directory.appending(key), .readOnly),
-            let status = try? file.descriptor.stat(), status.type == .regular, status.size == Int64(size)
-        else { return nil }
-        return file
+    /// Why the directory must not be used, in words; nil where it may be, or is not there yet.
+    var danger: String? {
+        guard let status = try? Stat(directory), !status.isSafeFromOthers else { return nil }
+        return status.isOthers
+            ? "\(directory) belongs to another user" : "other users may write to \(directory) (chmod go-w mends that)"
     }
 
-    /// Stores a kernel under a key.
+    /// The kernel that was unpacked from a file, if it is there as it was stored.
     ///
-    /// - Parameters:
-    ///   - write: writes it to a descriptor, which can be read from too, and checks it.
-    /// - Returns: the kernel, open for reading.
-    /// - Throws: what `write` throws, or `KernelPayload.Failure.output` for a directory that can't be written to.
-    func store(
-        _ key: String, write: (FileDescriptor) throws(KernelPayload.Failure) -> Void
-    ) throws(KernelPayload.Failure) -> OwnedFileDescriptor {
-        let number = UInt64.random(in: 0...(.max))
-        let temporary = directory.appending(Self.temporaryPrefix + String(number, radix: 36))
-        do throws(KernelPayload.Failure) {
-            let kernel = try fill(temporary, write)
-            try KernelPayload.Failure.output { () throws(SystemCallError) in
-                try temporary.renameFile(to: directory.appending(key))
-            }
-            prune()
-            return kernel
+    /// - Parameter identity: the file's, as it is now.
+    func lookUp(identity: String, size: UInt64) -> OwnedFileDescriptor? {
+        guard let digest = try? link(of: identity).symbolicLinkTarget(), Self.isDigest(digest) else { return nil }
+        return lookUp(digest: digest, size: size)
+    }
+
+    /// The same for what its compressed data have as digest.
+    func lookUp(digest: String, size: UInt64) -> OwnedFileDescriptor? {
+        let place = directory.appending(digest)
+        guard let kernel = try? OwnedFileDescriptor(opening: place.appending(Self.kernelName), .readOnly),
+            let status = try? kernel.descriptor.stat(), status.type == .regular, status.size == Int64(size),
+            status.isSafeFromOthers,
+            let seal = try? OwnedFileDescriptor(opening: place.appending(Self.sealName), .readOnly),
+            let text = try? seal.descriptor.bytes(count: Self.longestSeal, at: 0),
+            text == Array(KernelSeal(status).text.utf8)
+        else { return nil }
+        return kernel
+    }
+
+    /// Takes note of what a file's compressed data have as digest. Who can't, reads all of the file again the next time.
+    func note(_ digest: String, for identity: String) {
+        let temporary = directory.appending(
+            Self.temporaryPrefix + "-" + String(UInt64.random(in: 0...(.max)), radix: 36))
+        do throws(SystemCallError) {
+            try temporary.makeSymbolicLink(to: digest)
+            try temporary.renameFile(to: link(of: identity))
         } catch {
             try? temporary.removeFile()
+        }
+    }
+
+    /// Stores a kernel.
+    ///
+    /// - Parameters:
+    ///   - size: its bytes.
+    ///   - write: writes it to a descriptor, which can be read from too, checks it, and returns its digest.
+    /// - Throws: what `write` throws, or `KernelPayload.Failure.output` for a directory that can't be written to.
+    func store(
+        size: UInt64, _ write: (FileDescriptor) throws(KernelPayload.Failure) -> String
+    ) throws(KernelPayload.Failure) -> Stored {
+        let temporary = try KernelPayload.Failure.output { () throws(SystemCallError) in
+            try directory.createDirectories()
+            return try FilePath.makeTemporaryDirectory(Self.temporaryPrefix, in: directory)
+        }
+        do throws(KernelPayload.Failure) {
+            let stored = try fill(temporary, write)
+            let digest = stored.digest
+            try KernelPayload.Failure.output { () throws(SystemCallError) in
+                try publish(temporary, as: digest, size: size)
+            }
+            prune()
+            if let kernel = lookUp(digest: digest, size: size) {
+                return Stored(kernel: kernel, digest: digest)
+            }
+            return stored
+        } catch {
+            try? temporary.removeDirectoryWithFiles()
             throw error
         }
     }
 
     /// Writes a kernel to a new file, down to the disk: a cache must not serve what a power cut left.
     private func fill(
-        _ path: FilePath, _ write: (FileDescriptor) throws(KernelPayload.Failure) -> Void
-    ) throws(KernelPayload.Failure) -> OwnedFileDescriptor {
+        _ place: FilePath, _ write: (FileDescriptor) throws(KernelPayload.Failure) -> String
+    ) throws(KernelPayload.Failure) -> Stored {
+        let path = place.appending(Self.kernelName)
         let writer = try KernelPayload.Failure.output { () throws(SystemCallError) in
-            try directory.createDirectories()
-            return try OwnedFileDescriptor(
-                opening: path, .readWrite, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite)
+            try OwnedFileDescriptor(
+                opening: path, .readWrite, options: [.create, .exclusiveCreate], permissions: .ownerRead)
         }
-        try write(writer.descriptor)
-        return try KernelPayload.Failure.output { () throws(SystemCallError) in
+        let digest = try write(writer.descriptor)
+        let kernel = try KernelPayload.Failure.output { () throws(SystemCallError) in
             try writer.synchronize()
-            return try OwnedFileDescriptor(opening: path, .readOnly)
+            let kernel = try OwnedFileDescriptor(opening: path, .readOnly)
+            try seal(kernel, in: place)
+            return kernel
+        }
+        return Stored(kernel: kernel, digest: digest)
+    }
+
+    private func seal(_ kernel: borrowing OwnedFileDescriptor, in place: FilePath) throws(SystemCallError) {
+        let status: Stat
+        do {
+            status = try kernel.descriptor.stat()
+        } catch {
+            throw SystemCallError("fstat", error)
+        }
+        let file = try OwnedFileDescriptor(
+            opening: place.appending(Self.sealName), .writeOnly, options: [.create, .exclusiveCreate],
+            permissions: .ownerRead)
+        try file.descriptor.write(all: Array(KernelSeal(status).text.utf8)[...])
+    }
+
+    /// Gives a directory with a kernel its name, unless another process was faster: its kernel is as good. What is
+    /// damaged is put aside.
+    private func publish(_ temporary: FilePath, as digest: String, size: UInt64) throws(SystemCallError) {
+        let place = directory.appending(digest)
+        var attempts = Self.attempts
+        while true {
+            do throws(SystemCallError) {
+                return try temporary.renameFile(to: place)
+            } catch {
+                guard [.directoryNotEmpty, .fileExists].contains(error.errno), attempts > 0 else { throw error }
+                attempts -= 1
+            }
+            if lookUp(digest: digest, size: size) != nil {
+                return try temporary.removeDirectoryWithFiles()
+            }
+            let old = try FilePath.makeTemporaryDirectory(Self.temporaryPrefix, in: directory)
+            try? place.renameFile(to: old)
+            try? old.removeDirectoryWithFiles()
         }
     }
 
-    /// Removes the oldest kernels beyond the capacity and what was abandoned. Nobody is told of a failure: the cache
-    /// is then larger than it should be, and the next one tries again.
-    private func prune() {
-        var kernels: [(path: FilePath, changed: Int)] = []
-        let now = Int(WallClock.microseconds() / 1_000_000)
-        for name in (try? directory.directoryEntries()) ?? [] {
-            let path = directory.appending(name)
-            guard let status = try? Stat(path, followTargetSymlink: false), status.type == .regular else { continue }
-            let changed = status.st_mtim.tv_sec
-            if !name.hasPrefix(Self.temporaryPrefix) {
-                kernels.append((path, changed))
-            } else if now - changed > Self.abandonedAfter {
-                try? path.removeFile()
-            }
-        }
-        for kernel in kernels.sorted(by: { $0.changed > $1.changed }).dropFirst(Self.capacity) {
-            try? kernel.path.removeFile()
-        }
+    private func link(of identity: String) -> FilePath { directory.appending(Self.linkPrefix + identity) }
+
+    /// Whether a name in the directory is a kernel's.
+    static func isDigest(_ name: String) -> Bool {
+        name.utf8.count == 64 && name.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 }

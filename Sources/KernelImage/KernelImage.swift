@@ -58,24 +58,17 @@ public struct KernelImage: ~Copyable {
     private static func unpacked(
         _ payload: KernelPayload, of file: borrowing KernelFile, cache: KernelCache?
     ) throws(KernelImageError.Reason) -> KernelImage {
-        if let kept = cache?.lookUp(file.identity, size: payload.unpackedSize) {
-            // A kernel in the cache that is damaged after all is as good as none.
-            if let layout = try? KernelLayout(elf: kept.descriptor, fileSize: payload.unpackedSize) {
-                return KernelImage(kept, layout)
-            }
-        }
         var problem: String?
         if let cache {
-            do throws(KernelPayload.Failure) {
-                var layout = KernelLayout(entry: 0, segments: [])
-                let stored = try cache.store(file.identity) { output throws(KernelPayload.Failure) in
-                    layout = try unpack(payload, from: file, into: output)
-                }
-                return KernelImage(stored, layout)
-            } catch {
-                switch error {
-                case .image(let reason): throw reason
-                case .output(let error): problem = error.description
+            problem = cache.danger
+            if problem == nil {
+                do throws(KernelPayload.Failure) {
+                    return try kept(payload, of: file, in: cache)
+                } catch {
+                    switch error {
+                    case .image(let reason): throw reason
+                    case .output(let error): problem = error.description
+                    }
                 }
             }
         }
@@ -83,7 +76,7 @@ public struct KernelImage: ~Copyable {
             let memory = try KernelPayload.Failure.output { () throws(SystemCallError) in
                 try OwnedFileDescriptor(memoryFile: "kernel")
             }
-            let layout = try unpack(payload, from: file, into: memory.descriptor)
+            let layout = try unpack(payload, from: file, into: memory.descriptor).layout
             try KernelPayload.Failure.output { () throws(SystemCallError) in try memory.seal() }
             return KernelImage(memory, layout, cacheProblem: problem)
         } catch {
@@ -95,13 +88,40 @@ public struct KernelImage: ~Copyable {
         }
     }
 
+    /// The unpacked kernel from the cache, where it is put if it is not there.
+    private static func kept(
+        _ payload: KernelPayload, of file: borrowing KernelFile, in cache: KernelCache
+    ) throws(KernelPayload.Failure) -> KernelImage {
+        let size = payload.unpackedSize
+        if let kernel = cache.lookUp(identity: file.identity, size: size) {
+            // One that is damaged after all is as good as none.
+            if let layout = try? KernelLayout(elf: kernel.descriptor, fileSize: size) {
+                return KernelImage(kernel, layout)
+            }
+        }
+        if let digest = try? payload.digest(in: file), let kernel = cache.lookUp(digest: digest, size: size),
+            let layout = try? KernelLayout(elf: kernel.descriptor, fileSize: size)
+        {
+            cache.note(digest, for: file.identity)
+            return KernelImage(kernel, layout)
+        }
+        var layout = KernelLayout(entry: 0, segments: [])
+        let stored = try cache.store(size: size) { output throws(KernelPayload.Failure) in
+            let unpacked = try unpack(payload, from: file, into: output)
+            layout = unpacked.layout
+            return unpacked.digest
+        }
+        cache.note(stored.digest, for: file.identity)
+        return KernelImage(stored.kernel, layout)
+    }
+
     /// Unpacks a kernel and checks what came out.
     private static func unpack(
         _ payload: KernelPayload, from file: borrowing KernelFile, into output: FileDescriptor
-    ) throws(KernelPayload.Failure) -> KernelLayout {
-        try payload.unpack(from: file, into: output)
+    ) throws(KernelPayload.Failure) -> (layout: KernelLayout, digest: String) {
+        let digest = try payload.unpack(from: file, into: output)
         do throws(KernelImageError.Reason) {
-            return try KernelLayout(elf: output, fileSize: payload.unpackedSize)
+            return (try KernelLayout(elf: output, fileSize: payload.unpackedSize), digest)
         } catch {
             throw .image(error == .notAKernel ? .damaged("what it unpacks to is not an ELF file") : error)
         }

@@ -1,4 +1,5 @@
 import Decompression
+import Digest
 import Host
 import SystemPackage
 
@@ -51,8 +52,22 @@ struct KernelPayload {
         guard unpackedSize <= Self.limit else { throw .tooLarge(limit: Self.limit) }
     }
 
+    /// The SHA-256 of the compressed data: what it unpacks to is the same wherever that is.
+    func digest(in file: borrowing KernelFile) throws(KernelImageError.Reason) -> String {
+        var digest = SHA256()
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let input = try read(file, at: offset)
+            digest.update(input)
+            offset += UInt64(input.count)
+        }
+        return digest.finish()
+    }
+
     /// Unpacks it into a descriptor, from that one's position on.
-    func unpack(from file: borrowing KernelFile, into output: FileDescriptor) throws(Failure) {
+    ///
+    /// - Returns: the digest of what was unpacked, also where somebody writes to the file meanwhile.
+    func unpack(from file: borrowing KernelFile, into output: FileDescriptor) throws(Failure) -> String {
         var decompressor: Decompressor
         do {
             decompressor = try Decompressor(format)
@@ -63,9 +78,16 @@ struct KernelPayload {
         var total: UInt64 = 0
         var offset = range.lowerBound
         var isFinished = false
+        var digest = SHA256()
         while !isFinished {
             guard offset < range.upperBound else { throw Failure(.damaged(format)) }
-            let input = try read(file, at: offset)
+            let input: [UInt8]
+            do {
+                input = try read(file, at: offset)
+            } catch {
+                throw .image(error)
+            }
+            digest.update(input)
             offset += UInt64(input.count)
             isFinished = try unpack(input, with: &decompressor, &room, into: output, &total)
             // LZ4 has no mark for its end: it may go on wherever a block ends.
@@ -74,6 +96,17 @@ struct KernelPayload {
             }
         }
         guard total == unpackedSize else { throw Failure(.damaged(format)) }
+        // What lies behind the end of the compressed data changes nothing, but has to count as it does elsewhere.
+        while offset < range.upperBound {
+            do {
+                let rest = try read(file, at: offset)
+                digest.update(rest)
+                offset += UInt64(rest.count)
+            } catch {
+                throw .image(error)
+            }
+        }
+        return digest.finish()
     }
 
     /// Unpacks one piece of the input, all of it unless the stream ends in it.
@@ -111,16 +144,13 @@ struct KernelPayload {
         }
     }
 
-    private func read(_ file: borrowing KernelFile, at offset: UInt64) throws(Failure) -> [UInt8] {
+    private func read(
+        _ file: borrowing KernelFile, at offset: UInt64
+    ) throws(KernelImageError.Reason) -> [UInt8] {
         let count = min(UInt64(Self.pieceSize), range.upperBound - offset)
-        let bytes: [UInt8]
-        do {
-            bytes = try file.bytes(count: Int(count), at: offset)
-        } catch {
-            throw .image(error)
-        }
+        let bytes = try file.bytes(count: Int(count), at: offset)
         guard UInt64(bytes.count) == count else {
-            throw .image(.truncated(expected: range.upperBound, actual: offset + UInt64(bytes.count)))
+            throw .truncated(expected: range.upperBound, actual: offset + UInt64(bytes.count))
         }
         return bytes
     }

@@ -27,16 +27,92 @@ import Testing
         #expect(try open(path, cache).contents == kernel)
     }
 
+    /// The only kernel in the cache.
+    private func kept() throws -> FilePath {
+        let kernels = try cache.kernels()
+        #expect(kernels.count == 1)
+        return try #require(kernels.first)
+    }
+
     @Test func whatIsDamagedInTheCacheIsReplaced() throws {
         let kernel = Fixtures.elf()
         let path = try directory.write("kernel", Fixtures.bzImage(of: kernel, .gzip))
         _ = try open(path, cache)
-        let name = try #require(try cache.directory.directoryEntries().first)
         for damage in [[UInt8](), [UInt8](repeating: 0, count: kernel.count)] {
-            try Data(damage).write(to: URL(fileURLWithPath: cache.directory.appending(name).string))
+            let file = try kept().string
+            #expect(chmod(file, 0o600) == 0)
+            try Data(damage).write(to: URL(fileURLWithPath: file))
             #expect(try open(path, cache).contents == kernel)
             #expect(try open(path, cache).contents == kernel)
         }
+    }
+
+    /// Also where it looks as before: with the same size and modification time.
+    @Test func aKernelThatWasChangedInPlaceIsNotUsed() throws {
+        let kernel = Fixtures.elf()
+        let path = try directory.write("kernel", Fixtures.bzImage(of: kernel, .gzip))
+        _ = try open(path, cache)
+        let file = try kept().string
+        let before = try Stat(try kept())
+        #expect(chmod(file, 0o600) == 0)
+        var changed = kernel
+        changed[0x4000] ^= 0x66
+        try Data(changed).write(to: URL(fileURLWithPath: file))
+        #expect(chmod(file, 0o400) == 0)
+        var times = [before.st_atim, before.st_mtim]
+        #expect(utimensat(AT_FDCWD, file, &times, 0) == 0)
+        #expect(try open(path, cache).contents == kernel)
+    }
+
+    @Test func aKernelWithoutItsSealIsNotUsed() throws {
+        let kernel = Fixtures.elf()
+        let path = try directory.write("kernel", Fixtures.bzImage(of: kernel, .gzip))
+        _ = try open(path, cache)
+        var seal = try kept()
+        seal.removeLastComponent()
+        try seal.appending("seal").removeFile()
+        let inode = try Stat(try kept()).inode
+        #expect(try open(path, cache).contents == kernel)
+        #expect(try Stat(try kept()).inode != inode)
+    }
+
+    @Test func copiesOfAKernelHaveOneUnpackedKernel() throws {
+        let kernel = Fixtures.elf()
+        var image = try Fixtures.bzImage(of: kernel, .gzip)
+        _ = try open(try directory.write("kernel", image), cache)
+        let inode = try Stat(try kept()).inode
+        // What does not belong to the compressed data may differ: a signature, for example.
+        image.append(7)
+        let copy = try directory.write("copy", image)
+        for _ in 0..<2 {
+            let opened = try KernelImage(opening: FilePath(copy), cache: cache)
+            #expect(try opened.descriptor.descriptor.stat().inode == inode)
+        }
+        #expect(try cache.linkCount() == 2)
+    }
+
+    @Test func whatOthersMayWriteToIsNotUsed() throws {
+        let kernel = Fixtures.elf()
+        let path = try directory.write("kernel", Fixtures.bzImage(of: kernel, .gzip))
+        _ = try open(path, cache)
+        let file = try kept().string
+        let inode = try Stat(try kept()).inode
+        #expect(chmod(file, 0o420) == 0)
+        #expect(try open(path, cache).contents == kernel)
+        #expect(try Stat(try kept()).inode != inode)
+        #expect(chmod(cache.directory.string, 0o702) == 0)
+        let (contents, problem) = try open(path, cache)
+        #expect(contents == kernel)
+        #expect(problem == "other users may write to \(cache.directory) (chmod go-w mends that)")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "giving a file to another user needs root"))
+    func whatIsAnotherUsersIsNotUsed() throws {
+        let kernel = Fixtures.elf()
+        let path = try directory.write("kernel", Fixtures.bzImage(of: kernel, .gzip))
+        _ = try open(path, cache)
+        #expect(chown(cache.directory.string, 65534, 65534) == 0)
+        #expect(try open(path, cache).problem == "\(cache.directory) belongs to another user")
     }
 
     @Test func withoutACacheTheKernelIsInMemory() throws {
@@ -78,33 +154,37 @@ import Testing
 
     @Test func onlyTheNewestKernelsAreKept() throws {
         let cache = cache
+        var kernel = Fixtures.elf()
         for number in 0..<12 {
-            let path = try directory.write("kernel\(number)", Fixtures.bzImage(of: Fixtures.elf(), .gzip))
-            _ = try open(path, cache)
-            for name in try cache.directory.directoryEntries() {
+            kernel[0x4000] = UInt8(number)
+            _ = try open(
+                try directory.write("kernel\(number)", Fixtures.bzImage(of: kernel, .gzip)), cache)
+            for kernel in try cache.kernels() {
                 // As if each were a minute older than the next.
-                let file = cache.directory.appending(name).string
-                let attributes = try FileManager.default.attributesOfItem(atPath: file)
+                let place = kernel.removingLastComponent().string
+                let attributes = try FileManager.default.attributesOfItem(atPath: place)
                 let date = try #require(attributes[.modificationDate] as? Date)
                 try FileManager.default.setAttributes(
-                    [.modificationDate: date.addingTimeInterval(-60)], ofItemAtPath: file)
+                    [.modificationDate: date.addingTimeInterval(-60)], ofItemAtPath: place)
             }
         }
-        #expect(try cache.directory.directoryEntries().count == KernelCache.capacity)
+        #expect(try cache.kernels().count == KernelCache.capacity)
+        #expect(try cache.linkCount() == KernelCache.capacity)
     }
 
     @Test func abandonedFilesAreRemovedAndOthersLeft() throws {
         let cache = cache
         try cache.directory.createDirectories()
         for (name, age) in [(".unpacking-old", -4000.0), (".unpacking-new", -10), ("kernel", -4000)] {
-            let file = cache.directory.appending(name).string
-            try Data([1]).write(to: URL(fileURLWithPath: file))
+            let place = cache.directory.appending(name)
+            try place.createDirectories()
+            try Data([1]).write(to: URL(fileURLWithPath: place.appending("vmlinux").string))
             try FileManager.default.setAttributes(
-                [.modificationDate: Date().addingTimeInterval(age)], ofItemAtPath: file)
+                [.modificationDate: Date().addingTimeInterval(age)], ofItemAtPath: place.string)
         }
         _ = try open(try directory.write("k", Fixtures.bzImage(of: Fixtures.elf(), .gzip)), cache)
         let left = Set(try cache.directory.directoryEntries())
-        #expect(left.count == 3 && left.isSuperset(of: [".unpacking-new", "kernel"]))
+        #expect(left.count == 4 && left.isSuperset(of: [".unpacking-new", "kernel"]))
     }
 
     @Test func manyMayUnpackTheSameKernelAtOnce() async throws {
@@ -116,12 +196,14 @@ import Testing
                 group.addTask {
                     let image = try KernelImage(opening: FilePath(path), cache: cache)
                     return try image.descriptor.descriptor.bytes(count: 1 << 20, at: 0) == kernel
+                        && image.cacheProblem == nil
                 }
             }
             for try await isRight in group {
                 #expect(isRight)
             }
         }
-        #expect(try cache.directory.directoryEntries().count == 1)
+        #expect(try cache.kernels().count == 1)
+        #expect(try cache.directory.directoryEntries().count == 2)
     }
 }

@@ -52,7 +52,7 @@ import Testing
             #expect(throws: SystemCallError("write", .badFileDescriptor)) {
                 try image.descriptor.descriptor.write(all: [1])
             }
-            #expect(try cache.directory.directoryEntries().count == 1)
+            #expect(try cache.kernels().count == 1)
         }
     }
 
@@ -86,10 +86,8 @@ import Testing
         let plain = try KernelImage(opening: FilePath(guest + "/vmlinux"), cache: cache)
         #expect(packed.layout == plain.layout)
         #expect(packed.layout.segments.count == 4)
-        let unpacked = try #require(try cache.directory.directoryEntries().first)
-        #expect(
-            FileManager.default.contentsEqual(
-                atPath: cache.directory.appending(unpacked).string, andPath: guest + "/vmlinux"))
+        let unpacked = try #require(try cache.kernels().first)
+        #expect(FileManager.default.contentsEqual(atPath: unpacked.string, andPath: guest + "/vmlinux"))
     }
 
     // MARK: What can't
