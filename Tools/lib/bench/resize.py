@@ -52,7 +52,7 @@ class QEMUGuest(Q35Session):
     def __init__(self, kernel, words, size, block, memory):
         super().__init__(
             f"{memory},maxmem=64G", os.path.join(guest_directory(kernel), "vmlinuz"), initrds[kernel], words,
-            "-name", "guest,debug-threads=on", "-object", f"memory-backend-ram,id=mem0,size={size}G",
+            "-name", "guest,debug-threads=on", "-object", f"memory-backend-ram,id=mem0,size={size}G,reserve=off",
             "-device", f"virtio-mem-pci,id=vm0,memdev=mem0,block-size={block}")
 
 
