@@ -15,6 +15,11 @@ def thread_times(pid):
         yield found
 
 
+def processor_time(pid):
+    """Milliseconds of all threads."""
+    return sum(time for _, _, time in thread_times(pid)) / 1e6
+
+
 def is_vcpu(name):
     """Whether a thread of that name runs a vCPU: Swiftlet's and the bare loop's are called vcpu0, QEMU's CPU 0/KVM."""
     return name.startswith(("vcpu", "CPU "))

@@ -11,15 +11,16 @@ class BenchError(Exception):
 class Figure:
     """One measure of one case: values by program, the same number of each, taken in turns."""
 
-    def __init__(self, part, name, unit, case=None, limit=None, ratios=None):
+    def __init__(self, part, name, unit, case=None, limit=None, ratios=None, aims=None):
         """
         unit: seconds, milliseconds, bytes, count or share; less is better in any.
         case: what else was chosen, such as {"kernel": "6.1"}.
         limit: the most that Swiftlet's median may be.
         ratios: the most that Swiftlet's median may be of another program's, by that one's name.
+        aims: what it is to be of another program's, and is known not to be yet: told, and no failure.
         """
         self.part, self.name, self.unit, self.case = part, name, unit, case or {}
-        self.limit, self.ratios = limit, ratios or {}
+        self.limit, self.ratios, self.aims = limit, ratios or {}, aims or {}
         self.values = {}
         # How the value came about in one measurement, by program: pairs of seconds and values.
         self.curves = {}
@@ -42,13 +43,26 @@ class Figure:
         return None if own is None or not other else own / other
 
     @property
+    def demands(self):
+        """The most that it may or is to be of other programs: pairs of program and ratio."""
+        return [*self.ratios.items(), *self.aims.items()]
+
+    @property
     def misses(self):
         """What is demanded and not met, in words."""
+        return self._missed(self.demands)
+
+    @property
+    def has_failed(self):
+        """Whether something that has to be met is not."""
+        return bool(self._missed(self.ratios.items()))
+
+    def _missed(self, demands):
         own = self.median(SWIFTLET)
         misses = []
         if self.limit is not None and own is not None and own > self.limit:
             misses.append(f"at most {shown(self.limit, self.unit)}")
-        for program, most in self.ratios.items():
+        for program, most in demands:
             ratio = self.ratio(program)
             if ratio is not None and ratio > most:
                 misses.append(f"at most {most:g} of {program}")
@@ -57,11 +71,12 @@ class Figure:
     def to_json(self):
         return {
             "part": self.part, "name": self.name, "unit": self.unit, "case": self.case, "limit": self.limit,
-            "ratios": self.ratios, "values": self.values, "curves": self.curves}
+            "ratios": self.ratios, "aims": self.aims, "values": self.values, "curves": self.curves}
 
     @classmethod
     def from_json(cls, value):
-        figure = cls(value["part"], value["name"], value["unit"], value["case"], value["limit"], value["ratios"])
+        figure = cls(
+            *(value[name] for name in ("part", "name", "unit", "case", "limit", "ratios", "aims")))
         figure.values, figure.curves = value["values"], value["curves"]
         return figure
 

@@ -64,6 +64,7 @@ class Machine:
                 Q35_NAME: qemu_command(["-M", "q35"], self.path)}
             self.process = subprocess.Popen([*prefix, *commands[name]], **quiet)
         self.client = None
+        self.is_negotiated = False
 
     def _start_vmm(self, handed, prefix, quiet):
         with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as opened:
@@ -109,7 +110,9 @@ class Machine:
 
     def execute(self, command):
         """Has the machine do something that needs no arguments."""
-        for name in ("qmp_capabilities", command):
+        commands = [command] if self.is_negotiated else ["qmp_capabilities", command]
+        self.is_negotiated = True
+        for name in commands:
             self.client.sendall(f'{{"execute": "{name}"}}'.encode())
             answer = b""
             while b'"return"' not in answer:

@@ -11,6 +11,7 @@ import time
 
 from bench.figures import SWIFTLET, Figure
 from bench.machines import BIN, Q35_NAME
+from bench.memory import beside_guest
 from bench.outside import time_outside
 from bench.tracing import mount, set_trace, trace_lines
 from qemu_machine import Q35Session, make_pci_initrd
@@ -182,12 +183,14 @@ class Case:
 
 
 def crowd(name, kernel):
-    """Seconds until each of many machines has 1 GiB, and until all have given it back, asked at once."""
+    """Seconds until each of many machines has 1 GiB, and until all have given it back, asked at once; and before that
+    the bytes of each beside its guest's memory."""
     with contextlib.ExitStack() as stack:
         sessions = [
             stack.enter_context(KINDS[name](kernel, command_line(0), 1, "2M", "128M")) for _ in range(CROWD)]
         for session in sessions:
             session.wait_until_ready(PATIENCE)
+        beside = sum(beside_guest(session.process.pid, 2)[0] for session in sessions) / CROWD
         times = []
         for size in (GIB, 0):
             start = time.monotonic()
@@ -196,7 +199,7 @@ def crowd(name, kernel):
             for session in sessions:
                 session.wait_for_size("vm0", size, PATIENCE)
             times.append(time.monotonic() - start)
-        return times
+        return *times, beside
 
 
 def measure(rounds, kernels):
@@ -213,9 +216,11 @@ def measure(rounds, kernels):
                 for name in KINDS if number % 2 == 0 else reversed(KINDS):
                     case.measure(name, kernel, number == 0)
             figures += case.figures
-        wanted = {"case": {"machines at once": CROWD}, "ratios": {Q35_NAME: 1.1}}
-        plug, unplug = (Figure(NAME, f"{word} of 1 GiB", "seconds", **wanted) for word in ("plug", "unplug"))
+        case = {"machines at once": CROWD}
+        together = [
+            *(Figure(NAME, f"{word} of 1 GiB", "seconds", case, ratios={Q35_NAME: 1.1}) for word in ("plug", "unplug")),
+            Figure(NAME, "PSS of each beside its guest's memory, idle", "bytes", case)]
         for name in KINDS:
-            for figure, seconds in zip((plug, unplug), crowd(name, kernel)):
-                figure.add(name, seconds)
-        return [*figures, plug, unplug]
+            for figure, value in zip(together, crowd(name, kernel)):
+                figure.add(name, value)
+        return [*figures, *together]

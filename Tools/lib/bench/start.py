@@ -9,7 +9,7 @@ import tempfile
 
 from bench.figures import SWIFTLET, BenchError, Figure
 from bench.machines import MICROVM_NAME, Q35_NAME, VMM_NAME, Handed, Machine
-from threads import thread_times
+from threads import processor_time
 
 NAME = "start"
 ABOUT = "from exec to the greeting of QMP: processor time, system calls, page faults"
@@ -18,11 +18,6 @@ DEVICE = ("--virtio-mem", "id=vm0,size=1G")
 PROGRAMS = (SWIFTLET, VMM_NAME, MICROVM_NAME, Q35_NAME)
 # More than this is not needed for a median that stays.
 ROUNDS_OF_ONE = 4
-
-
-def processor_time(pid):
-    """Milliseconds of all threads."""
-    return sum(time for _, _, time in thread_times(pid)) / 1e6
 
 
 def page_faults(pid):

@@ -20,7 +20,7 @@ def title(figure):
 
 def demand(figure):
     parts = [] if figure.limit is None else [shown(figure.limit, figure.unit)]
-    return ", ".join(parts + [f"{most:g} of {program}" for program, most in figure.ratios.items()])
+    return ", ".join(parts + [f"{most:g} of {program}" for program, most in figure.demands])
 
 
 def rows(figures):

@@ -16,7 +16,7 @@ NOT_UNIT = ["--skip", r"^EndToEnd\.", "--skip", r"^KVMTests\.", "--skip", FULL_S
 TOOL_TEST_SECONDS = {
     "api-test": 180, "kvm-host-test": 100, "guest-image-test": 120, "fuzz-test": 60, "qmp-test": 100,
     "terminal-test": 40, "examples-test": 50,
-    "disk-crash-test": 80, "scenario-test": 400}
+    "disk-crash-test": 80, "scenario-test": 400, "bench-test": 130}
 # What they are given in the quick set.
 TOOL_TEST_ARGUMENTS = {"guest-image-test": ["--kernel", "6.1"]}
 # Those of them that start two hosts themselves.
@@ -179,7 +179,7 @@ def all_parts():
     parts.append(
         Command(
             "bench", "starts, boots, memory and exits cost what they may",
-            ["Tools/bench", "start", "memory", "device", "exits", "boot"], 400, 3600, **needs))
+            ["Tools/bench", "start", "memory", "regions", "device", "exits", "boot"], 400, 3600, **needs))
     parts.append(
         Command("bench-resize", "memory comes back sooner than with QEMU", ["Tools/bench-resize"], 400, 3600, **needs))
     parts.append(
