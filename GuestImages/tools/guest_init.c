@@ -302,10 +302,19 @@ static bool is_in_initramfs(void) {
     return statfs("/", &root) == 0 && (root.f_type == RAMFS_MAGIC || root.f_type == TMPFS_MAGIC);
 }
 
+/// Lets the kernel call this program as modprobe. Not before there is an init: while it boots, Linux 6.12 asks some twenty
+/// times for modules of ciphers that are not there, and would start a program each time.
+static void offer_modprobe(void) {
+    if (symlink("/init", "/sbin/modprobe") != 0)
+        perror("init: /sbin/modprobe");
+}
+
 int guest_init(void) {
     bool is_first = is_in_initramfs();
-    if (is_first)
+    if (is_first) {
         report_first_instruction();
+        offer_modprobe();
+    }
     sigset_t handled;
     sigfillset(&handled);
     sigprocmask(SIG_BLOCK, &handled, NULL);
