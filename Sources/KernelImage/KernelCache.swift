@@ -149,7 +149,7 @@ public struct KernelCache: Sendable {
     }
 
     /// Gives a directory with a kernel its name, unless another process was faster: its kernel is as good. What is
-    /// damaged is put aside.
+    /// damaged goes.
     private func publish(_ temporary: FilePath, as digest: String, size: UInt64) throws(SystemCallError) {
         let place = directory.appending(digest)
         var attempts = Self.attempts
@@ -163,9 +163,7 @@ public struct KernelCache: Sendable {
             if lookUp(digest: digest, size: size) != nil {
                 return try temporary.removeDirectoryWithFiles()
             }
-            let old = try FilePath.makeTemporaryDirectory(Self.temporaryPrefix, in: directory)
-            try? place.renameFile(to: old)
-            try? old.removeDirectoryWithFiles()
+            try? place.removeDirectoryWithFiles()
         }
     }
 
