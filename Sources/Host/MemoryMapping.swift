@@ -150,11 +150,22 @@ import SystemPackage
         // Where the host accounts for everything, that much is not taken from others for it.
         let accountsForAll = KernelText.number("/proc/sys/vm/overcommit_memory") == 2 && !backing.reserve
         try protect(0..<(accountsForAll ? hostPageSize : size), .readWrite)
-        // A huge page would be cleared for nothing, which takes longer than all else here.
-        if backing.transparentHugePages { _ = advise(0..<size, CInt(MADV_NOHUGEPAGE)) }
-        defer { if backing.transparentHugePages { _ = advise(0..<size, CInt(MADV_HUGEPAGE)) } }
+        try touchWithoutHugePage()
+        if backing.transparentHugePages, backing.file == nil, !accountsForAll {
+            // The page table would outlive the page, and never again make room for a huge page there. What is new joins
+            // what lies above it, as its last attribute is set; the other way round it would not.
+            try place(0..<min(size, transparentHugePageSize), .readWrite)
+        } else {
+            try discard(0..<hostPageSize)
+        }
+    }
+
+    /// Populates the first page alone: a huge page would be cleared for nothing, which takes longer than all else there.
+    private func touchWithoutHugePage() throws(SystemCallError) {
+        guard backing.transparentHugePages else { return try touch(0) }
+        _ = advise(0..<size, CInt(MADV_NOHUGEPAGE))
+        defer { _ = advise(0..<size, CInt(MADV_HUGEPAGE)) }
         try touch(0)
-        try discard(0..<hostPageSize)
     }
 
     /// Writes zero to the first byte of a page, which populates it. Needs the handlers of SIGSEGV and SIGBUS that

@@ -211,6 +211,23 @@ import Testing
         #expect(SmapsEntry(of: mapping, in: "maps").count == 1)
     }
 
+    private static let mayHaveHugePages =
+        (try? String(contentsOfFile: "/sys/kernel/mm/transparent_hugepage/enabled", encoding: .utf8))
+        .map { !$0.contains("[never]") } ?? false
+
+    /// What lets parts be joined must not leave a page table behind.
+    @Test(.enabled(if: mayHaveHugePages, "no transparent huge pages here"))
+    func theFirstBlockCanBeAHugePage() throws {
+        let mapping = try BackingKind.anonymous.map(4 * Self.block, .inaccessible)
+        try mapping.joinLaterParts()
+        try mapping.protect(0..<4 * Self.block, .inaccessible)
+        for block in 0..<2 as Range<UInt64> {
+            try mapping.protect(block * Self.block..<(block + 1) * Self.block, .readWrite)
+            write(1, mapping, at: block * Self.block)
+            #expect(SmapsEntry(of: mapping)["AnonHugePages"] == (block + 1) * Self.block)
+        }
+    }
+
     /// Where this is skipped, so are the huge pages of all other tests.
     @Test(.enabled(if: HugePages.free >= 8, "no huge pages here: sudo sysctl vm.nr_hugepages=80"))
     func thePoolGetsItsPagesBack() throws {
