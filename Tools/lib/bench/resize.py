@@ -31,7 +31,7 @@ CASES = [
 BOOT_MEMORY = {1: "512M", 8: "512M", 32: "1536M"}
 CROWD = 16
 PATIENCE = 600
-POLL = 0.05
+POLL = 0.01
 SAMPLE = 0.2
 KVM_STATISTICS = "/sys/kernel/debug/kvm"
 
@@ -202,6 +202,11 @@ def crowd(name, kernel):
         return *times, beside
 
 
+def in_turn(number):
+    """The programs, by turns the one and the other first: who is first finds a host whose memory is in one piece."""
+    return KINDS if number % 2 == 0 else reversed(KINDS)
+
+
 def measure(rounds, kernels):
     mount()
     subprocess.run(["mount", "-t", "debugfs", "nodev", "/sys/kernel/debug"], check=False, stderr=subprocess.DEVNULL)
@@ -213,14 +218,15 @@ def measure(rounds, kernels):
         for values in CASES:
             case = Case(*values)
             for number in range(rounds):
-                for name in KINDS if number % 2 == 0 else reversed(KINDS):
+                for name in in_turn(number):
                     case.measure(name, kernel, number == 0)
             figures += case.figures
         case = {"machines at once": CROWD}
         together = [
             *(Figure(NAME, f"{word} of 1 GiB", "seconds", case, ratios={Q35_NAME: 1.1}) for word in ("plug", "unplug")),
             Figure(NAME, "PSS of each beside its guest's memory, idle", "bytes", case)]
-        for name in KINDS:
-            for figure, value in zip(together, crowd(name, kernel)):
-                figure.add(name, value)
+        for number in range(rounds):
+            for name in in_turn(number):
+                for figure, value in zip(together, crowd(name, kernel)):
+                    figure.add(name, value)
         return [*figures, *together]
