@@ -134,7 +134,7 @@ struct RunCommand: ParsableCommand {
     }
 
     private static let deviceKeys = list([
-        ("slot-size=SIZE", "how much memory a slot of KVM covers (default: by the region's size)"),
+        ("slot-size=SIZE", "how much memory a slot of KVM covers (default: a sixteenth of the region, 128M to 1G)"),
         ("on-violation=stop|reset|exit", "what touching unplugged memory does (default: stop)"),
         ("unplugged-inaccessible=on|auto", "auto: drivers may read it, such as Linux before 5.16 (default: on)"),
         ("retry-interval=DURATION", "the longest time until a driver is reminded, 0 for never (default: 1s)"),
