@@ -15,14 +15,20 @@ public struct KernelCache: Sendable {
     static let linkPrefix = "of-"
     private static let kernelName = "vmlinux"
     private static let sealName = "seal"
-    private static let longestSeal = 256
     /// How often a name is tried that others take as well.
     private static let attempts = 16
 
+    /// A kernel that is there.
+    struct Kernel: ~Copyable {
+        /// Open for reading.
+        let descriptor: OwnedFileDescriptor
+        /// Where it has long runs of zeroes, as offsets, in order.
+        let zeroes: [Range<UInt64>]
+    }
+
     /// A kernel that was stored.
     struct Stored: ~Copyable {
-        /// Open for reading.
-        let kernel: OwnedFileDescriptor
+        let kernel: Kernel
         let digest: String
     }
 
@@ -56,22 +62,22 @@ public struct KernelCache: Sendable {
     /// The kernel that was unpacked from a file, if it is there as it was stored.
     ///
     /// - Parameter identity: the file's, as it is now.
-    func lookUp(identity: String, size: UInt64) -> OwnedFileDescriptor? {
+    func lookUp(identity: String, size: UInt64) -> Kernel? {
         guard let digest = try? link(of: identity).symbolicLinkTarget(), Self.isDigest(digest) else { return nil }
         return lookUp(digest: digest, size: size)
     }
 
     /// The same for what its compressed data have as digest.
-    func lookUp(digest: String, size: UInt64) -> OwnedFileDescriptor? {
+    func lookUp(digest: String, size: UInt64) -> Kernel? {
         let place = directory.appending(digest)
         guard let kernel = try? OwnedFileDescriptor(opening: place.appending(Self.kernelName), .readOnly),
             let status = try? kernel.descriptor.stat(), status.type == .regular, status.size == Int64(size),
             status.isSafeFromOthers,
             let seal = try? OwnedFileDescriptor(opening: place.appending(Self.sealName), .readOnly),
-            let text = try? seal.descriptor.bytes(count: Self.longestSeal, at: 0),
-            text == Array(KernelSeal(status).text.utf8)
+            let text = try? seal.descriptor.bytes(count: KernelSeal.longest, at: 0),
+            let zeroes = KernelSeal.zeroes(String(decoding: text, as: UTF8.self), of: status)
         else { return nil }
-        return kernel
+        return Kernel(descriptor: kernel, zeroes: zeroes)
     }
 
     /// Takes note of what a file's compressed data have as digest. Who can't, reads all of the file again the next time.
@@ -90,10 +96,10 @@ public struct KernelCache: Sendable {
     ///
     /// - Parameters:
     ///   - size: its bytes.
-    ///   - write: writes it to a descriptor, which can be read from too, checks it, and returns its digest.
+    ///   - write: writes it to a descriptor, which can be read from too, checks it, and returns what was found out.
     /// - Throws: what `write` throws, or `KernelPayload.Failure.output` for a directory that can't be written to.
     func store(
-        size: UInt64, _ write: (FileDescriptor) throws(KernelPayload.Failure) -> String
+        size: UInt64, _ write: (FileDescriptor) throws(KernelPayload.Failure) -> KernelPayload.Findings
     ) throws(KernelPayload.Failure) -> Stored {
         let temporary = try KernelPayload.Failure.output { () throws(SystemCallError) in
             try directory.createDirectories()
@@ -118,24 +124,26 @@ public struct KernelCache: Sendable {
 
     /// Writes a kernel to a new file, down to the disk: a cache must not serve what a power cut left.
     private func fill(
-        _ place: FilePath, _ write: (FileDescriptor) throws(KernelPayload.Failure) -> String
+        _ place: FilePath, _ write: (FileDescriptor) throws(KernelPayload.Failure) -> KernelPayload.Findings
     ) throws(KernelPayload.Failure) -> Stored {
         let path = place.appending(Self.kernelName)
         let writer = try KernelPayload.Failure.output { () throws(SystemCallError) in
             try OwnedFileDescriptor(
                 opening: path, .readWrite, options: [.create, .exclusiveCreate], permissions: .ownerRead)
         }
-        let digest = try write(writer.descriptor)
+        let findings = try write(writer.descriptor)
         let kernel = try KernelPayload.Failure.output { () throws(SystemCallError) in
             try writer.synchronize()
             let kernel = try OwnedFileDescriptor(opening: path, .readOnly)
-            try seal(kernel, in: place)
+            try seal(kernel, findings.zeroes, in: place)
             return kernel
         }
-        return Stored(kernel: kernel, digest: digest)
+        return Stored(kernel: Kernel(descriptor: kernel, zeroes: findings.zeroes), digest: findings.digest)
     }
 
-    private func seal(_ kernel: borrowing OwnedFileDescriptor, in place: FilePath) throws(SystemCallError) {
+    private func seal(
+        _ kernel: borrowing OwnedFileDescriptor, _ zeroes: [Range<UInt64>], in place: FilePath
+    ) throws(SystemCallError) {
         let status: Stat
         do {
             status = try kernel.descriptor.stat()
@@ -145,7 +153,7 @@ public struct KernelCache: Sendable {
         let file = try OwnedFileDescriptor(
             opening: place.appending(Self.sealName), .writeOnly, options: [.create, .exclusiveCreate],
             permissions: .ownerRead)
-        try file.descriptor.write(all: Array(KernelSeal(status).text.utf8)[...])
+        try file.descriptor.write(all: Array(KernelSeal(status, zeroes: zeroes).text.utf8)[...])
     }
 
     /// Gives a directory with a kernel its name, unless another process was faster: its kernel is as good. What is

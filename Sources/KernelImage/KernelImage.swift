@@ -76,7 +76,8 @@ public struct KernelImage: ~Copyable {
             let memory = try KernelPayload.Failure.output { () throws(SystemCallError) in
                 try OwnedFileDescriptor(memoryFile: "kernel")
             }
-            let layout = try unpack(payload, from: file, into: memory.descriptor).layout
+            let unpacked = try unpack(payload, from: file, into: memory.descriptor)
+            let layout = unpacked.layout.leavingOut(unpacked.findings.zeroes)
             try KernelPayload.Failure.output { () throws(SystemCallError) in try memory.seal() }
             return KernelImage(memory, layout, cacheProblem: problem)
         } catch {
@@ -95,33 +96,38 @@ public struct KernelImage: ~Copyable {
         let size = payload.unpackedSize
         if let kernel = cache.lookUp(identity: file.identity, size: size) {
             // One that is damaged after all is as good as none.
-            if let layout = try? KernelLayout(elf: kernel.descriptor, fileSize: size) {
-                return KernelImage(kernel, layout)
-            }
+            if let image = try? KernelImage(kernel, size: size) { return image }
         }
         if let digest = try? payload.digest(in: file), let kernel = cache.lookUp(digest: digest, size: size),
-            let layout = try? KernelLayout(elf: kernel.descriptor, fileSize: size)
+            let image = try? KernelImage(kernel, size: size)
         {
             cache.note(digest, for: file.identity)
-            return KernelImage(kernel, layout)
+            return image
         }
-        var layout = KernelLayout(entry: 0, segments: [])
         let stored = try cache.store(size: size) { output throws(KernelPayload.Failure) in
-            let unpacked = try unpack(payload, from: file, into: output)
-            layout = unpacked.layout
-            return unpacked.digest
+            try unpack(payload, from: file, into: output).findings
         }
         cache.note(stored.digest, for: file.identity)
-        return KernelImage(stored.kernel, layout)
+        do throws(KernelImageError.Reason) {
+            return try KernelImage(stored.kernel, size: size)
+        } catch {
+            throw .image(error)
+        }
+    }
+
+    /// A kernel of the cache.
+    private init(_ kernel: consuming KernelCache.Kernel, size: UInt64) throws(KernelImageError.Reason) {
+        let layout = try KernelLayout(elf: kernel.descriptor.descriptor, fileSize: size).leavingOut(kernel.zeroes)
+        self.init(kernel.descriptor, layout)
     }
 
     /// Unpacks a kernel and checks what came out.
     private static func unpack(
         _ payload: KernelPayload, from file: borrowing KernelFile, into output: FileDescriptor
-    ) throws(KernelPayload.Failure) -> (layout: KernelLayout, digest: String) {
-        let digest = try payload.unpack(from: file, into: output)
+    ) throws(KernelPayload.Failure) -> (layout: KernelLayout, findings: KernelPayload.Findings) {
+        let findings = try payload.unpack(from: file, into: output)
         do throws(KernelImageError.Reason) {
-            return (try KernelLayout(elf: output, fileSize: payload.unpackedSize), digest)
+            return (try KernelLayout(elf: output, fileSize: payload.unpackedSize), findings)
         } catch {
             throw .image(error == .notAKernel ? .damaged("what it unpacks to is not an ELF file") : error)
         }

@@ -16,6 +16,14 @@ struct KernelPayload {
     /// Where the compressed data is in the file.
     private let range: Range<UInt64>
 
+    /// What was found out while a kernel was unpacked.
+    struct Findings: Sendable {
+        /// The SHA-256 of the compressed data.
+        let digest: String
+        /// Where the unpacked kernel has long runs of zeroes, as offsets, in order.
+        let zeroes: [Range<UInt64>]
+    }
+
     /// Why unpacking failed: one's fault is the file's, the other's the place where it should go.
     enum Failure: Error {
         case image(KernelImageError.Reason)
@@ -66,8 +74,8 @@ struct KernelPayload {
 
     /// Unpacks it into a descriptor, from that one's position on.
     ///
-    /// - Returns: the digest of what was unpacked, also where somebody writes to the file meanwhile.
-    func unpack(from file: borrowing KernelFile, into output: FileDescriptor) throws(Failure) -> String {
+    /// - Returns: what was found out of what was unpacked, also where somebody writes to the file meanwhile.
+    func unpack(from file: borrowing KernelFile, into output: FileDescriptor) throws(Failure) -> Findings {
         var decompressor: Decompressor
         do {
             decompressor = try Decompressor(format)
@@ -76,6 +84,7 @@ struct KernelPayload {
         }
         var room = [UInt8](repeating: 0, count: Self.pieceSize)
         var total: UInt64 = 0
+        var zeroes = ZeroRuns()
         var offset = range.lowerBound
         var isFinished = false
         var digest = SHA256()
@@ -89,7 +98,7 @@ struct KernelPayload {
             }
             digest.update(input)
             offset += UInt64(input.count)
-            isFinished = try unpack(input, with: &decompressor, &room, into: output, &total)
+            isFinished = try unpack(input, with: &decompressor, &room, into: output, &total, &zeroes)
             // LZ4 has no mark for its end: it may go on wherever a block ends.
             if format == .lz4 && offset < range.upperBound {
                 isFinished = false
@@ -106,7 +115,8 @@ struct KernelPayload {
                 throw .image(error)
             }
         }
-        return digest.finish()
+        zeroes.end()
+        return Findings(digest: digest.finish(), zeroes: zeroes.ranges)
     }
 
     /// Unpacks one piece of the input, all of it unless the stream ends in it.
@@ -114,7 +124,7 @@ struct KernelPayload {
     /// - Returns: whether the stream is at its end.
     private func unpack(
         _ input: [UInt8], with decompressor: inout Decompressor, _ room: inout [UInt8], into output: FileDescriptor,
-        _ total: inout UInt64
+        _ total: inout UInt64, _ zeroes: inout ZeroRuns
     ) throws(Failure) -> Bool {
         var rest = input[...]
         while true {
@@ -128,6 +138,7 @@ struct KernelPayload {
             total += UInt64(progress.produced)
             // More than the recorded size is not this kernel, however much of it there is.
             guard total <= unpackedSize else { throw Failure(.damaged(format)) }
+            zeroes.look(at: room[..<progress.produced])
             do {
                 try output.write(all: room[..<progress.produced])
             } catch {

@@ -76,6 +76,46 @@ import Testing
         #expect(try Stat(try kept()).inode != inode)
     }
 
+    /// Zeroes are found when a kernel is unpacked, and known from then on.
+    @Test func zeroesAreLeftOut() throws {
+        let segments = [
+            Fixtures.Segment(offset: 0x1000, fileSize: 0x2000, address: 0x100_0000, memorySize: 0x2000),
+            Fixtures.Segment(offset: 0x3000, fileSize: 0x30_0000, address: 0x110_0000, memorySize: 0x30_1000),
+        ]
+        var kernel = Fixtures.elf(segments, size: 0x30_3000)
+        kernel.replaceSubrange(0x10_3000..<0x30_2000, with: repeatElement(0, count: 0x1F_F000))
+        let path = try directory.write("kernel", Fixtures.bzImage(of: kernel, .gzip))
+        let expected = [
+            segments[0],
+            Fixtures.Segment(offset: 0x3000, fileSize: 0x10_0000, address: 0x110_0000, memorySize: 0x2F_F000),
+            Fixtures.Segment(offset: 0x30_2000, fileSize: 0x1000, address: 0x13F_F000, memorySize: 0x2000),
+        ]
+        for cache in [cache, cache, nil] {
+            let image = try KernelImage(opening: FilePath(path), cache: cache)
+            #expect(
+                image.layout.segments
+                    == expected.map {
+                        .init(
+                            fileOffset: $0.offset, fileSize: $0.fileSize, address: $0.address,
+                            memorySize: $0.memorySize)
+                    })
+        }
+    }
+
+    @Test(arguments: ["x", "1", "2-1", "0-4096 4095-4096", "0-99999999999", "0-4096"])
+    func aSealThatMakesNoSenseIsNone(zeroes: String) throws {
+        let kernel = Fixtures.elf()
+        let path = try directory.write("kernel", Fixtures.bzImage(of: kernel, .gzip))
+        _ = try open(path, cache)
+        let inode = try Stat(try kept()).inode
+        let seal = try kept().removingLastComponent().appending("seal").string
+        let line = try String(contentsOfFile: seal, encoding: .utf8).split(separator: "\n")[0]
+        #expect(chmod(seal, 0o600) == 0)
+        try Data("\(line)\n\(zeroes)\n".utf8).write(to: URL(fileURLWithPath: seal))
+        #expect(try open(path, cache).contents == kernel)
+        #expect((try Stat(try kept()).inode == inode) == (zeroes == "0-4096"))
+    }
+
     @Test func copiesOfAKernelHaveOneUnpackedKernel() throws {
         let kernel = Fixtures.elf()
         var image = try Fixtures.bzImage(of: kernel, .gzip)

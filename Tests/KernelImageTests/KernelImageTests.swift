@@ -84,8 +84,13 @@ import Testing
     func opensDebianKernels(guest: String) throws {
         let packed = try KernelImage(opening: FilePath(guest + "/vmlinuz"), cache: cache)
         let plain = try KernelImage(opening: FilePath(guest + "/vmlinux"), cache: cache)
-        #expect(packed.layout == plain.layout)
-        #expect(packed.layout.segments.count == 4)
+        #expect(packed.layout.entry == plain.layout.entry && packed.layout.end == plain.layout.end)
+        #expect(plain.layout.segments.count == 4)
+        // What the kernel clears by itself, ten megabytes and more, is zero in the file.
+        let (size, all) = (
+            packed.layout.segments.reduce(0) { $0 + $1.fileSize }, plain.layout.segments.reduce(0) { $0 + $1.fileSize }
+        )
+        #expect(size + 10 << 20 <= all)
         let unpacked = try #require(try cache.kernels().first)
         #expect(FileManager.default.contentsEqual(atPath: unpacked.string, andPath: guest + "/vmlinux"))
     }
