@@ -138,11 +138,9 @@ int cl_listen(const char *path) {
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return -errno;
-    // Whoever may write to the socket rules the machine: nobody but its owner.
-    mode_t former = umask(0077);
-    int result = bind(descriptor, (struct sockaddr *)&address, sizeof address);
-    umask(former);
-    if (result < 0)
+    // Whoever may write to the socket rules the machine: nobody but its owner. Linux gives the file the descriptor's mode; a
+    // umask would be every thread's.
+    if (fchmod(descriptor, 0700) < 0 || bind(descriptor, (struct sockaddr *)&address, sizeof address) < 0)
         return fail(descriptor);
     if (listen(descriptor, SOMAXCONN) < 0) {
         error = fail(descriptor);

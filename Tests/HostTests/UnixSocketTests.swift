@@ -29,6 +29,12 @@ import struct Foundation.UUID
         withExtendedLifetime(socket) {}
     }
 
+    @Test func itIsItsOwnersAlone() throws {
+        let socket = try UnixSocket.listen(at: path)
+        #expect(try Stat(path).permissions == .ownerReadWriteExecute)
+        withExtendedLifetime(socket) {}
+    }
+
     @Test func whatADeadProcessLeftMakesWay() throws {
         try leaveSocket()
         #expect(throws: SystemCallError.self) { _ = try UnixSocket.listen(at: self.path) }
