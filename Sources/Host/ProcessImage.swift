@@ -8,22 +8,7 @@ public enum ProcessImage {
     ///
     /// - Throws: `SystemCallError` where `/proc` is not there.
     public static func path() throws(SystemCallError) -> FilePath {
-        let size = 4096
-        var failure: CInt = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-            let result = unsafe buffer.withMemoryRebound(to: CChar.self) { characters in
-                guard let base = characters.baseAddress else { return -1 }
-                return unsafe readlink("/proc/self/exe", base, size)
-            }
-            if result < 0 {
-                failure = errno
-            }
-            filled = max(result, 0)
-        }
-        guard failure == 0 else {
-            throw SystemCallError("readlink", Errno(rawValue: failure), subject: "/proc/self/exe")
-        }
-        return FilePath(String(decoding: bytes, as: UTF8.self))
+        FilePath(try FilePath("/proc/self/exe").symbolicLinkTarget())
     }
 
     /// What the process was started with, the name that it was called by first. `CommandLine.arguments` has the same, but
