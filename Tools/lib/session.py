@@ -153,8 +153,9 @@ class Session:
         # QEMU's monitor shows what is typed first.
         return int(self.monitor(f"qom-get {device} size").split()[-1])
 
-    def wait_for_size(self, device, size, seconds):
-        """Waits until the guest has that many bytes of a device plugged; returns the seconds that took."""
+    def wait_for_size(self, device, size, seconds, poll=0.1):
+        """Waits until the guest has that many bytes of a device plugged, and asks each poll seconds; returns the seconds
+        that took."""
         start = time.monotonic()
         while True:
             plugged = self.plugged(device)
@@ -163,7 +164,7 @@ class Session:
                 return elapsed
             if elapsed > seconds:
                 raise SessionError(f"{device} has {plugged} bytes plugged after {seconds} s, not {size}")
-            time.sleep(0.1)
+            time.sleep(poll)
 
     # The host's view
 

@@ -104,10 +104,7 @@ def resize(session, size):
     """Seconds until the guest has it."""
     start = time.monotonic()
     session.monitor(f"qom-set vm0 requested-size {size}")
-    while session.plugged("vm0") != size:
-        if time.monotonic() > start + PATIENCE:
-            raise SessionError(f"{session.plugged('vm0')} bytes are plugged after {PATIENCE} s, not {size}")
-        time.sleep(POLL)
+    session.wait_for_size("vm0", size, PATIENCE, POLL)
     return time.monotonic() - start
 
 
