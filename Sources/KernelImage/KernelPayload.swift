@@ -61,15 +61,22 @@ struct KernelPayload {
     }
 
     /// The SHA-256 of the compressed data: what it unpacks to is the same wherever that is.
-    func digest(in file: borrowing KernelFile) throws(KernelImageError.Reason) -> String {
+    func digest(in file: borrowing KernelFile) throws(Failure) -> String {
         var digest = SHA256()
-        var offset = range.lowerBound
+        try update(&digest, with: file, from: range.lowerBound)
+        return digest.finish()
+    }
+
+    /// Takes all of the compressed data from an offset on into a digest.
+    private func update(
+        _ digest: inout SHA256, with file: borrowing KernelFile, from start: UInt64
+    ) throws(Failure) {
+        var offset = start
         while offset < range.upperBound {
             let input = try read(file, at: offset)
             digest.update(input)
             offset += UInt64(input.count)
         }
-        return digest.finish()
     }
 
     /// Unpacks it into a descriptor, from that one's position on.
@@ -90,12 +97,7 @@ struct KernelPayload {
         var digest = SHA256()
         while !isFinished {
             guard offset < range.upperBound else { throw Failure(.damaged(format)) }
-            let input: [UInt8]
-            do {
-                input = try read(file, at: offset)
-            } catch {
-                throw .image(error)
-            }
+            let input = try read(file, at: offset)
             digest.update(input)
             offset += UInt64(input.count)
             isFinished = try unpack(input, with: &decompressor, &room, into: output, &total, &zeroes)
@@ -106,15 +108,7 @@ struct KernelPayload {
         }
         guard total == unpackedSize else { throw Failure(.damaged(format)) }
         // What lies behind the end of the compressed data changes nothing, but has to count as it does elsewhere.
-        while offset < range.upperBound {
-            do {
-                let rest = try read(file, at: offset)
-                digest.update(rest)
-                offset += UInt64(rest.count)
-            } catch {
-                throw .image(error)
-            }
-        }
+        try update(&digest, with: file, from: offset)
         zeroes.end()
         return Findings(digest: digest.finish(), zeroes: zeroes.ranges)
     }
@@ -155,13 +149,16 @@ struct KernelPayload {
         }
     }
 
-    private func read(
-        _ file: borrowing KernelFile, at offset: UInt64
-    ) throws(KernelImageError.Reason) -> [UInt8] {
+    private func read(_ file: borrowing KernelFile, at offset: UInt64) throws(Failure) -> [UInt8] {
         let count = min(UInt64(Self.pieceSize), range.upperBound - offset)
-        let bytes = try file.bytes(count: Int(count), at: offset)
+        let bytes: [UInt8]
+        do {
+            bytes = try file.bytes(count: Int(count), at: offset)
+        } catch {
+            throw .image(error)
+        }
         guard UInt64(bytes.count) == count else {
-            throw .truncated(expected: range.upperBound, actual: offset + UInt64(bytes.count))
+            throw .image(.truncated(expected: range.upperBound, actual: offset + UInt64(bytes.count)))
         }
         return bytes
     }
