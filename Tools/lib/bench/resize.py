@@ -29,6 +29,8 @@ CASES = [
     if size < 32 or not zeroes]
 # Of memory that describes the rest, 64 bytes for each 4 KiB.
 BOOT_MEMORY = {1: "512M", 8: "512M", 32: "1536M"}
+# How often each is done in a machine: what is short varies more, above all the first time after a boot.
+REPEATS = {1: 4, 8: 1, 32: 1}
 CROWD = 16
 PATIENCE = 600
 POLL = 0.01
@@ -164,14 +166,15 @@ class Case:
         with KINDS[name](kernel, command_line(self.zeroes), self.size, self.block, BOOT_MEMORY[self.size]) as session:
             session.wait_until_ready(PATIENCE)
             with resident(session) as curve:
-                plug, unplug = resize(session, size), resize(session, 0)
-            self.plug.add(name, plug)
-            self.unplug.add(name, unplug)
+                times = [(resize(session, size), resize(session, 0)) for _ in range(REPEATS[self.size])]
+            for plug, unplug in times:
+                self.plug.add(name, plug)
+                self.unplug.add(name, unplug)
             self.peak.add(name, max(value for _, value in curve))
             self.peak.curves.setdefault(name, curve)
             self.rest.add(name, curve[-1][1])
-            # Twice what it took, and a second.
-            waits = (size, 2 * plug + 1), (0, 2 * unplug + 1)
+            # Twice what it took at most, and a second.
+            waits = [(wanted, 2 * max(taken) + 1) for wanted, taken in zip((size, 0), zip(*times))]
             found = [cost(session, *wait) for wait in waits]
             self.processor.add(name, sum(processor for processor, _ in found))
             self.exits.add(name, sum(count for _, count in found))
