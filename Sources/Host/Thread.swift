@@ -69,6 +69,17 @@ public final class Thread: Sendable {
         return text.split(separator: ")").last?.hasPrefix(" R") ?? false
     }
 
+    /// Milliseconds of processor time that it has had, in the guest too (`pthread_getcpuclockid(3)`); 0 once it has
+    /// ended. To be called before `join()` only.
+    public var processorTime: UInt64 {
+        var clock = clockid_t()
+        var time = timespec()
+        guard unsafe pthread_getcpuclockid(handle, &clock) == 0, unsafe clock_gettime(clock, &time) == 0 else {
+            return 0
+        }
+        return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+    }
+
     /// Waits until the thread has ended. To be called at most once, from another thread.
     public func join() {
         isJoined.store(true, ordering: .relaxed)

@@ -55,7 +55,7 @@ final class MachineCore {
             _ = try loop.add(HostMemoryError.watch(), .moreReadable) { [unowned self] _ in tellMemoryErrors() }
         }
         for device in hardware.memoryDevices {
-            device.isGuestAtWork = { [unowned self] in virtualMachine?.isAtWork ?? false }
+            device.guestActivity = { [unowned self] in virtualMachine?.activity ?? .resting }
         }
         try makeVirtualMachine()
     }

@@ -26,8 +26,8 @@ final class MemoryDeviceUnit {
     private var watchTimer: (token: EventLoop.Token, time: UInt64)?
     private var driver = DriverState.absent
     private var isPaused = true
-    /// Whether a vCPU has something to do right now.
-    var isGuestAtWork: () -> Bool = { false }
+    /// What the guest does right now.
+    var guestActivity: () -> ResizeWatch.Guest = { .resting }
     private var requestTime = MemoryDeviceMetrics.noRequests
     private var resizeTime = MemoryDeviceMetrics.noResizes
     /// When a size was requested that the guest does not have yet.
@@ -315,7 +315,7 @@ extension MemoryDeviceUnit {
         }
         let token = loop.schedule(afterMilliseconds: deadline - min(deadline, now)) { [unowned self] in
             watchTimer = nil
-            while let action = watch.due(now: now, isGuestAtWork: isGuestAtWork) {
+            while let action = watch.due(now: now, guest: guestActivity) {
                 switch action {
                 case .remind: transport.configurationChanged()
                 case .explain: events(.resizeStalled(id: id, diagnosis))

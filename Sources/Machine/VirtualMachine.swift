@@ -4,6 +4,7 @@ import Host
 import KVM
 import LinuxBoot
 import Synchronization
+import VirtioMem
 
 /// A virtual machine of KVM with its vCPUs, from one reset to the next: a new one is the only state that is surely
 /// clean. It belongs to the event loop's thread.
@@ -103,8 +104,12 @@ final class VirtualMachine {
     /// Numbers of the vCPUs' threads on the host.
     var threadIDs: [Int32] { threads.map(\.id) }
 
-    /// Whether a vCPU runs, or would if the host let it: others wait for an interrupt, or stand still.
-    var isAtWork: Bool { threads.contains { $0.isAtWork } }
+    /// What the guest does: a vCPU that runs is at work, or would if the host let it; others wait for an interrupt, or
+    /// stand still.
+    var activity: ResizeWatch.Guest {
+        guard threads.contains(where: \.isAtWork) else { return .resting }
+        return .atWork(processorTime: threads.reduce(0) { $0 + $1.processorTime })
+    }
 
     /// One of the vCPUs, by its number.
     subscript(vcpu index: Int) -> VCPUThread { vcpus[index] }

@@ -29,6 +29,14 @@ public struct ResizeWatch: Sendable {
         fileprivate var isUnfinished: Bool { pluggedSize != requestedSize }
     }
 
+    /// What the guest does when it would be reminded.
+    public enum Guest: Sendable, Equatable {
+        /// All of its vCPUs wait for something.
+        case resting
+        /// A vCPU runs, or would if the host let it; milliseconds of processor time that all of them together have had.
+        case atWork(processorTime: UInt64)
+    }
+
     /// What is to be done.
     public enum Action: Sendable, Equatable {
         /// Raise the configuration interrupt.
@@ -57,8 +65,13 @@ public struct ResizeWatch: Sendable {
     private var observation: Observation
     /// When the newest request came, the newest reminder went out, or the size was set.
     private var lastActivity: UInt64 {
-        didSet { postponed = nil }
+        didSet {
+            postponed = nil
+            processorTimeWhenDue = nil
+        }
     }
+    /// What processor time the guest had when it would have been reminded, and was at work.
+    private var processorTimeWhenDue: UInt64?
     /// When to look again whether a guest that was at work still is.
     private var postponed: UInt64?
     /// A guest that is at work is left alone for so long: its driver may be on its way, and would start over.
@@ -132,21 +145,18 @@ public struct ResizeWatch: Sendable {
     /// A driver that starts over before it has come to the end never tries what is left there. Nobody sees whether it
     /// still is on its way, but it is not while the guest rests; one that does not rest is given more and more time.
     ///
-    /// - Parameter isGuestAtWork: whether a vCPU has something to do right now.
-    public mutating func due(now: UInt64, isGuestAtWork: () -> Bool) -> Action? {
+    /// - Parameter guest: tells what the guest does right now.
+    public mutating func due(now: UInt64, guest: () -> Guest) -> Action? {
         guard !isPaused else { return nil }
         if let explanationTime, explanationTime <= now {
             hasExplained = true
             return .explain
         }
         if let reminderTime, reminderTime <= now {
-            let isAtWork = isGuestAtWork()
-            if isAtWork, now &- lastActivity < patience {
-                postponed = now + longestDelay
-                return nil
-            }
+            let guest = guest()
+            if case .atWork(let processorTime) = guest, mayBeOnItsWay(now, processorTime) { return nil }
             lastActivity = now
-            if isAtWork, delay >= longestDelay {
+            if guest != .resting, delay >= longestDelay {
                 patience = longestDelay * min(Self.mostPatience, max(2, 2 * (patience / longestDelay)))
             }
             delay = min(delay * 2, longestDelay)
@@ -154,6 +164,23 @@ public struct ResizeWatch: Sendable {
             return .remind
         }
         return nil
+    }
+
+    /// Whether the driver of a guest that is at work may not have come to the end of what it tries.
+    private mutating func mayBeOnItsWay(_ now: UInt64, _ processorTime: UInt64) -> Bool {
+        let waited = now &- lastActivity
+        if waited < patience {
+            postponed = now + longestDelay
+            return true
+        }
+        guard patience == 0 else { return false }
+        // Time in which it waits for a processor is none that it has.
+        let start = processorTimeWhenDue ?? processorTime
+        processorTimeWhenDue = start
+        let needed = min(delay, longestDelay)
+        guard processorTime &- start < needed, waited < Self.mostPatience * longestDelay else { return false }
+        postponed = now + needed
+        return true
     }
 
     /// Whether a driver that lags is reminded at all.

@@ -17,12 +17,17 @@ import Testing
     }
 
     /// Lets time go by until a moment, and says what was to be done when.
+    ///
+    /// - Parameter share: of the time, a guest at work has this part of a processor.
     private func actions(
-        _ watch: inout ResizeWatch, until end: UInt64, isGuestAtWork: @escaping (UInt64) -> Bool = { _ in false }
+        _ watch: inout ResizeWatch, until end: UInt64, isGuestAtWork: @escaping (UInt64) -> Bool = { _ in false },
+        share: UInt64 = 1
     ) -> [(UInt64, ResizeWatch.Action)] {
         var done: [(UInt64, ResizeWatch.Action)] = []
         while let time = watch.deadline, time <= end {
-            while let action = watch.due(now: time, isGuestAtWork: { isGuestAtWork(time) }) {
+            while let action = watch.due(
+                now: time, guest: { isGuestAtWork(time) ? .atWork(processorTime: time / share) : .resting })
+            {
                 done.append((time, action))
             }
         }
@@ -30,9 +35,10 @@ import Testing
     }
 
     private func reminders(
-        _ watch: inout ResizeWatch, until end: UInt64, isGuestAtWork: @escaping (UInt64) -> Bool = { _ in false }
+        _ watch: inout ResizeWatch, until end: UInt64, isGuestAtWork: @escaping (UInt64) -> Bool = { _ in false },
+        share: UInt64 = 1
     ) -> [UInt64] {
-        actions(&watch, until: end, isGuestAtWork: isGuestAtWork).filter { $0.1 == .remind }.map(\.0)
+        actions(&watch, until: end, isGuestAtWork: isGuestAtWork, share: share).filter { $0.1 == .remind }.map(\.0)
     }
 
     // MARK: Reminders
@@ -55,7 +61,7 @@ import Testing
     @Test func anIntervalOfZeroIsNone() {
         var watch = Self.watch(retryInterval: 0, stallTime: 0)
         #expect(watch.deadline == nil)
-        #expect(watch.due(now: 100_000, isGuestAtWork: { false }) == nil)
+        #expect(watch.due(now: 100_000, guest: { .resting }) == nil)
     }
 
     @Test func progressMakesTheNextReminderComeSoon() {
@@ -77,7 +83,7 @@ import Testing
             observation.requests += 1
             observation.pluggedSize -= 2 << 20
             watch.observe(now: time, observation)
-            #expect(watch.due(now: time + 39, isGuestAtWork: { false }) == nil, "\(time)")
+            #expect(watch.due(now: time + 39, guest: { .resting }) == nil, "\(time)")
         }
     }
 
@@ -129,18 +135,28 @@ import Testing
     @Test func aGuestThatIsAtWorkIsGivenMoreAndMoreTime() {
         var watch = Self.watch()
         let times = reminders(&watch, until: 100_000, isGuestAtWork: { _ in true })
-        #expect(times.prefix(6) == [50, 150, 350, 750, 1_550, 2_550])
-        #expect(times.dropFirst(6).prefix(6) == [4_550, 8_550, 16_550, 24_550, 32_550, 40_550])
+        #expect(times.prefix(6) == [100, 300, 700, 1_500, 3_100, 5_100])
+        #expect(times.dropFirst(6).prefix(6) == [7_100, 11_100, 19_100, 27_100, 35_100, 43_100])
+    }
+
+    /// On a busy host, all that it does takes that much longer.
+    @Test func aGuestThatWaitsForAProcessorIsGivenTime() {
+        var watch = Self.watch()
+        let times = reminders(&watch, until: 10_000, isGuestAtWork: { _ in true }, share: 16)
+        #expect(times.prefix(2) == [850, 2_550])
+        // But not for ever.
+        watch = Self.watch()
+        #expect(reminders(&watch, until: 10_000, isGuestAtWork: { _ in true }, share: 1_000_000) == [8_000])
     }
 
     @Test func oneThatRestsIsRemindedAtOnce() {
         var watch = Self.watch()
         let times = reminders(&watch, until: 30_000, isGuestAtWork: { $0 < 26_000 })
-        #expect(times.suffix(6) == [16_550, 24_550, 26_550, 27_550, 28_550, 29_550])
+        #expect(times.suffix(6) == [11_100, 19_100, 26_100, 27_100, 28_100, 29_100])
         // It is at work again, which is known of it by now.
-        #expect(reminders(&watch, until: 40_000, isGuestAtWork: { _ in true }) == [37_550])
+        #expect(reminders(&watch, until: 40_000, isGuestAtWork: { _ in true }) == [37_100])
         watch.restart(now: 40_000, Self.holding)
-        #expect(reminders(&watch, until: 41_000, isGuestAtWork: { _ in true }) == [40_050, 40_150, 40_350, 40_750])
+        #expect(reminders(&watch, until: 41_000, isGuestAtWork: { _ in true }) == [40_100, 40_300, 40_700])
     }
 
     @Test func whatADriverDoesEndsAPostponement() {
@@ -152,7 +168,7 @@ import Testing
         watch.observe(now: 20_010, observation)
         // It took longer than a second for its request. Then all begins anew.
         #expect(watch.deadline == 21_010)
-        #expect(reminders(&watch, until: 24_500, isGuestAtWork: { _ in true }) == [21_010, 22_010, 23_010, 24_010])
+        #expect(reminders(&watch, until: 24_500, isGuestAtWork: { _ in true }) == [21_060, 22_160, 23_360])
     }
 
     @Test func aGuestMayHaveLessThanRequested() {
@@ -185,9 +201,9 @@ import Testing
     @Test func aStallIsExplainedOnce() {
         var watch = Self.watch(retryInterval: 0)
         #expect(watch.deadline == 5_000)
-        #expect(watch.due(now: 4_999, isGuestAtWork: { false }) == nil)
-        #expect(watch.due(now: 5_000, isGuestAtWork: { false }) == .explain)
-        #expect(watch.due(now: 50_000, isGuestAtWork: { false }) == nil)
+        #expect(watch.due(now: 4_999, guest: { .resting }) == nil)
+        #expect(watch.due(now: 5_000, guest: { .resting }) == .explain)
+        #expect(watch.due(now: 50_000, guest: { .resting }) == nil)
         var observation = Self.holding
         observation.requests = 1
         watch.observe(now: 60_000, observation)
@@ -195,7 +211,7 @@ import Testing
         observation.pluggedSize -= 2 << 20
         watch.observe(now: 70_000, observation)
         #expect(watch.deadline == 75_000)
-        #expect(watch.due(now: 75_000, isGuestAtWork: { false }) == .explain)
+        #expect(watch.due(now: 75_000, guest: { .resting }) == .explain)
         watch.restart(now: 80_000, observation)
         #expect(watch.deadline == 85_000, "another size, another explanation")
     }
@@ -212,7 +228,7 @@ import Testing
         var observation = Self.holding
         observation.hasDriver = false
         var watch = Self.watch(retryInterval: 0, observation)
-        #expect(watch.due(now: 5_000, isGuestAtWork: { false }) == .explain)
+        #expect(watch.due(now: 5_000, guest: { .resting }) == .explain)
         observation.hasDriver = true
         watch.observe(now: 8_000, observation)
         #expect(watch.deadline == 13_000, "what holds it up now is something else")
@@ -222,7 +238,7 @@ import Testing
         var watch = Self.watch()
         watch.setPaused(true, now: 10)
         #expect(watch.deadline == nil)
-        #expect(watch.due(now: 100_000, isGuestAtWork: { false }) == nil)
+        #expect(watch.due(now: 100_000, guest: { .resting }) == nil)
         watch.setPaused(false, now: 100_000)
         #expect(watch.deadline == 100_050)
         #expect(watch.timeWithoutProgress(now: 100_020) == 20)
