@@ -53,7 +53,7 @@ public final class EventLoop {
     }
 
     private struct Timer {
-        let deadline: MonotonicInstant
+        var deadline: MonotonicInstant
         let token: Token
         let action: () -> Void
     }
@@ -122,6 +122,22 @@ public final class EventLoop {
         let position = timers.firstIndex { $0.deadline > timer.deadline } ?? timers.endIndex
         timers.insert(timer, at: position)
         return token
+    }
+
+    /// Has a timer's action called when that much time has passed from now, and not when it would have been. Allocates
+    /// nothing. Does nothing for a timer that is over.
+    public func move(_ token: Token, toAfterMilliseconds delay: UInt64) {
+        guard var position = timers.firstIndex(where: { $0.token == token }) else { return }
+        let deadline = MonotonicInstant.now().advanced(byMilliseconds: delay)
+        timers[position].deadline = deadline
+        while position + 1 < timers.count, timers[position + 1].deadline <= deadline {
+            timers.swapAt(position, position + 1)
+            position += 1
+        }
+        while position > 0, timers[position - 1].deadline > deadline {
+            timers.swapAt(position, position - 1)
+            position -= 1
+        }
     }
 
     /// Forgets a timer; its action is not called any more. Does nothing for one that is over.

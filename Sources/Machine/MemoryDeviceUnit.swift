@@ -18,12 +18,11 @@ final class MemoryDeviceUnit {
     private let warnings: DeviceWarnings
     private var announcedRefusal: ElasticRegionError?
     private var announcedDiscardFailure: SystemCallError?
-    /// When the region is to be maintained; nil when nothing is to be done. One timer is set for it, perhaps too early.
-    private var maintenanceTime: MonotonicInstant?
-    private var hasMaintenanceTimer = false
+    /// For when the region is to be maintained; nil when nothing is to be done.
+    private var maintenanceTimer: EventLoop.Token?
     private var watch: ResizeWatch
-    /// When the watch has something to do, and the timer for that: it is not moved for what comes later.
-    private var watchTimer: (token: EventLoop.Token, time: UInt64)?
+    /// For when the watch has something to do.
+    private var watchTimer: EventLoop.Token?
     private var driver = DriverState.absent
     private var isPaused = true
     /// What the guest does right now.
@@ -272,22 +271,19 @@ extension MemoryDeviceUnit {
 // MARK: What is done later
 
 extension MemoryDeviceUnit {
-    /// Puts maintenance off until nothing has happened for a while. The timer stays where it is: each request moves
-    /// the time.
+    /// Puts maintenance off until nothing has happened for a while.
     private func scheduleMaintenance(_ isNeeded: Bool) {
-        maintenanceTime = isNeeded ? .now().advanced(byMilliseconds: Self.maintenanceDelay) : nil
-        if isNeeded, !hasMaintenanceTimer {
-            startMaintenanceTimer(milliseconds: Self.maintenanceDelay)
+        guard isNeeded else {
+            maintenanceTimer.map(loop.cancel)
+            return maintenanceTimer = nil
         }
-    }
-
-    private func startMaintenanceTimer(milliseconds: UInt64) {
-        hasMaintenanceTimer = true
-        loop.schedule(afterMilliseconds: milliseconds) { [unowned self] in
-            hasMaintenanceTimer = false
-            guard let time = maintenanceTime else { return }
-            let rest = MonotonicInstant.now().milliseconds(until: time)
-            rest > 0 ? startMaintenanceTimer(milliseconds: rest) : maintain()
+        // Each request of a resize comes here: waking up for a time that was put off would cost more than moving it.
+        if let maintenanceTimer {
+            return loop.move(maintenanceTimer, toAfterMilliseconds: Self.maintenanceDelay)
+        }
+        maintenanceTimer = loop.schedule(afterMilliseconds: Self.maintenanceDelay) { [unowned self] in
+            maintenanceTimer = nil
+            maintain()
         }
     }
 
@@ -306,14 +302,17 @@ extension MemoryDeviceUnit {
         scheduleWatch()
     }
 
-    /// Has a timer go off at the watch's deadline, or before.
+    /// Has a timer go off at the watch's deadline.
     private func scheduleWatch() {
-        guard let deadline = watch.deadline else { return }
-        if let watchTimer {
-            guard deadline < watchTimer.time else { return }
-            loop.cancel(watchTimer.token)
+        guard let deadline = watch.deadline else {
+            watchTimer.map(loop.cancel)
+            return watchTimer = nil
         }
-        let token = loop.schedule(afterMilliseconds: deadline - min(deadline, now)) { [unowned self] in
+        let delay = deadline - min(deadline, now)
+        if let watchTimer {
+            return loop.move(watchTimer, toAfterMilliseconds: delay)
+        }
+        watchTimer = loop.schedule(afterMilliseconds: delay) { [unowned self] in
             watchTimer = nil
             while let action = watch.due(now: now, guest: guestActivity) {
                 switch action {
@@ -323,6 +322,5 @@ extension MemoryDeviceUnit {
             }
             scheduleWatch()
         }
-        watchTimer = (token, deadline)
     }
 }

@@ -69,6 +69,35 @@ import Testing
         #expect(!fired)
     }
 
+    @Test func aMovedTimerFiresAtItsNewTimeAndOnce() throws {
+        var fired: [String] = []
+        let later = loop.schedule(afterMilliseconds: 1) { fired.append("later") }
+        loop.schedule(afterMilliseconds: 100) { fired.append("between") }
+        let sooner = loop.schedule(afterMilliseconds: 4000) { fired.append("sooner") }
+        let over = loop.schedule(afterMilliseconds: 0) { fired.append("over") }
+        loop.schedule(afterMilliseconds: 300) { [loop] in loop.stop() }
+        for delay in [500, 3, 200] as [UInt64] {
+            loop.move(later, toAfterMilliseconds: delay)
+        }
+        loop.move(sooner, toAfterMilliseconds: 50)
+        loop.schedule(afterMilliseconds: 150) { [loop] in loop.move(over, toAfterMilliseconds: 0) }
+        let cancelled = loop.schedule(afterMilliseconds: 1) { fired.append("cancelled") }
+        loop.cancel(cancelled)
+        loop.move(cancelled, toAfterMilliseconds: 1)
+        try run()
+        #expect(fired == ["over", "sooner", "between", "later"])
+    }
+
+    /// Where two have one deadline, the one that was moved there comes second.
+    @Test func aTimerMovesBehindThoseOfItsDeadline() throws {
+        var fired: [Int] = []
+        let tokens = (0..<4).map { number in loop.schedule(afterMilliseconds: 5) { fired.append(number) } }
+        loop.schedule(afterMilliseconds: 30) { [loop] in loop.stop() }
+        tokens.reversed().forEach { loop.move($0, toAfterMilliseconds: 6) }
+        try run()
+        #expect(fired == [3, 2, 1, 0])
+    }
+
     @Test func aTimerThatSchedulesItselfLeavesRoomForDescriptors() throws {
         var rounds = 0
         func again() {
