@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 enum { RAM_SIZE = 128 << 20, IMAGE = 0x100000, TABLES = 0x9000, INTERRUPT = 16, MAINTENANCE_DELAY = 500 };
+// KVM_X86_QUIRK_SLOT_ZAP_ALL, which kernel headers have from 6.12.
+enum { SLOT_ZAP_ALL = 1 << 7 };
 
 static int kvm, vm, vcpu;
 static unsigned char *ram, *region;
@@ -64,6 +66,10 @@ static void make_machine(void) {
     check(kvm >= 0, "/dev/kvm");
     vm = ioctl(kvm, KVM_CREATE_VM, 0);
     check(vm >= 0, "KVM_CREATE_VM");
+    // A slot that goes takes its own page tables with it, and not all of the guest's, which would fault them in again.
+    struct kvm_enable_cap quirks = {.cap = KVM_CAP_DISABLE_QUIRKS2, .args = {SLOT_ZAP_ALL}};
+    if (ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_DISABLE_QUIRKS2) & SLOT_ZAP_ALL)
+        check(ioctl(vm, KVM_ENABLE_CAP, &quirks) == 0, "KVM_CAP_DISABLE_QUIRKS2");
     uint64_t identity_map = 0xFFFBC000;
     ioctl(vm, KVM_SET_TSS_ADDR, 0xFFFBD000);
     ioctl(vm, KVM_SET_IDENTITY_MAP_ADDR, &identity_map);
