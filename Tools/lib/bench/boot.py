@@ -6,6 +6,7 @@ Where an emulated processor refuses the guest's init that port, as it does behin
 before init can't be told from what lies behind it, and is not."""
 
 import collections
+import contextlib
 import os
 import re
 import select
@@ -17,7 +18,7 @@ import time
 from bench.figures import SWIFTLET, BenchError, Figure
 from bench.machines import BIN, MICROVM_NAME, Q35_NAME
 from bench.memory import beside_guest
-from bench.tracing import mount, set_trace, trace_lines
+from bench.tracing import mount, trace_lines, traced
 from qemu_machine import NOTHING_MORE, microvm
 from session import guest_directory
 
@@ -34,7 +35,8 @@ READY = b"swiftlet guest ready"
 DEADLINE = 300
 MOST_KINDS = 4
 MIB = 1 << 20
-EVENTS = ("kvm_exit", "kvm_entry", "kvm_userspace_exit", "kvm_pio")
+EVENTS = {"kvm/kvm_exit": None, "kvm/kvm_entry": None, "kvm/kvm_userspace_exit": None, "kvm/kvm_pio": "port == 0xe9"}
+TRACE_KILOBYTES = 65536
 
 
 def programs(kernel):
@@ -51,21 +53,9 @@ def programs(kernel):
     }
 
 
-def start_tracing():
-    set_trace("tracing_on", "0")
-    set_trace("trace", "")
-    set_trace("trace_clock", "mono")
-    set_trace("buffer_size_kb", "65536")
-    for event in EVENTS:
-        set_trace(f"events/kvm/{event}/enable", "1")
-    set_trace("events/kvm/kvm_pio/filter", "port == 0xe9")
-    set_trace("tracing_on", "1")
-
-
 def read_trace(started):
     """Seconds to the guest's first instruction; seconds to the marker, seconds of them in the guest, exits by kind and
     those to user space, or None without a marker."""
-    set_trace("tracing_on", "0")
     kinds, userspace, first, entered, inside = collections.Counter(), 0, None, None, 0.0
     event = re.compile(r"\s(\d+\.\d+): (\w+):(?:.*?\breason (\S+))?")
     for line in trace_lines():
@@ -102,28 +92,35 @@ def wait_until_ready(process):
             raise BenchError("the guest did not boot: " + output[-1000:].decode(errors="replace"))
 
 
+@contextlib.contextmanager
+def running(command, errors):
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
 def boot(command):
     """What `read_trace` tells, with seconds until the shell is there, and bytes beside the guest's memory."""
-    start_tracing()
-    with tempfile.TemporaryFile() as errors:
-        started = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+    with tempfile.TemporaryFile() as errors, contextlib.ExitStack() as stack:
         try:
-            wait_until_ready(process)
-            ready = time.monotonic() - started
+            with traced(EVENTS, TRACE_KILOBYTES):
+                started = time.monotonic()
+                process = stack.enter_context(running(command, errors))
+                wait_until_ready(process)
+                ready = time.monotonic() - started
             return *read_trace(started), ready, beside_guest(process.pid, 1)[0]
         except BenchError as error:
             errors.seek(0)
             raise BenchError(f"{error}\n{errors.read().decode(errors='replace')}") from None
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stdin.close()
-            process.stdout.close()
 
 
 def measure_kernel(kernel, rounds):

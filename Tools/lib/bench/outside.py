@@ -4,13 +4,16 @@ vCPU's what is outside of KVM_RUN. A program may serve a device on either; the g
 import contextlib
 import re
 
-from bench.tracing import set_trace, trace_lines
+from bench.tracing import trace_lines, traced
 from threads import is_vcpu, thread_times, time_beside_vcpus
 
 EVENT = re.compile(r"-(\d+)\s+\[\d+\].*?(\d+\.\d+): (\w+): (.*)")
 SWITCH = re.compile(r"prev_pid=(\d+) .*next_pid=(\d+)")
 # An ioctl is system call 16, KVM_RUN is request 0xae80.
 IOCTL, RUN = "NR 16 ", ", ae80,"
+EVENTS = {
+    "raw_syscalls/sys_enter": "id == 16", "raw_syscalls/sys_exit": "id == 16", "sched/sched_switch": None}
+KILOBYTES = 16384
 
 
 class VCPUClock:
@@ -41,33 +44,15 @@ class VCPUClock:
             self._since = None
 
 
-def _trace(threads):
-    for file, text in (
-            ("tracing_on", "0"), ("trace", ""), ("trace_clock", "mono"), ("buffer_size_kb", "16384"),
-            ("set_event_pid", " ".join(map(str, threads))), ("events/raw_syscalls/filter", "id == 16"),
-            ("events/raw_syscalls/enable", "1"), ("events/sched/sched_switch/enable", "1"), ("tracing_on", "1")):
-        set_trace(file, text)
-
-
-def _stop_trace():
-    for file, text in (
-            ("tracing_on", "0"), ("events/raw_syscalls/enable", "0"), ("events/sched/sched_switch/enable", "0"),
-            ("events/raw_syscalls/filter", "0"), ("set_event_pid", "")):
-        set_trace(file, text)
-
-
 @contextlib.contextmanager
 def time_outside(pid):
     """Yields a list whose only element is, behind the `with` statement, the milliseconds of it."""
     clocks = [VCPUClock(number) for number, name, _ in thread_times(pid) if is_vcpu(name)]
     found = [0.0]
-    _trace([clock.thread for clock in clocks])
-    try:
+    with traced(EVENTS, KILOBYTES, [clock.thread for clock in clocks]):
         before = time_beside_vcpus(pid)
         yield found
         others = time_beside_vcpus(pid) - before
-    finally:
-        _stop_trace()
     for line in trace_lines():
         event = EVENT.search(line)
         if event:

@@ -13,7 +13,7 @@ from bench.figures import SWIFTLET, Figure
 from bench.machines import BIN, Q35_NAME
 from bench.memory import beside_guest
 from bench.outside import time_outside
-from bench.tracing import mount, set_trace, trace_lines
+from bench.tracing import mount, trace_lines, traced
 from qemu_machine import Q35Session, make_pci_initrd
 from session import Session, SessionError, guest_directory
 from threads import thread_times
@@ -128,15 +128,8 @@ def cost(session, size, seconds):
 
 def count_calls(session, size, seconds):
     """System calls of all threads, but for KVM_RUN, which is an exit's."""
-    identities = " ".join(str(number) for number, _, _ in thread_times(session.process.pid))
-    for file, text in (
-            ("tracing_on", "0"), ("trace", ""), ("buffer_size_kb", "16384"), ("set_event_pid", identities),
-            ("events/raw_syscalls/sys_enter/enable", "1"), ("tracing_on", "1")):
-        set_trace(file, text)
-    resize_unseen(session, size, seconds)
-    set_trace("tracing_on", "0")
-    set_trace("events/raw_syscalls/sys_enter/enable", "0")
-    set_trace("set_event_pid", "")
+    with traced({"raw_syscalls/sys_enter": None}, 16384, [number for number, _, _ in thread_times(session.process.pid)]):
+        resize_unseen(session, size, seconds)
     return sum("sys_enter" in line and ", ae80," not in line for line in trace_lines())
 
 

@@ -1,5 +1,6 @@
 """The kernel's tracing."""
 
+import contextlib
 import os
 import subprocess
 
@@ -21,3 +22,26 @@ def trace_lines():
     """Yields what was traced."""
     with open(os.path.join(TRACING, "trace"), encoding="ascii", errors="replace") as lines:
         yield from lines
+
+
+@contextlib.contextmanager
+def traced(events, kilobytes, threads=()):
+    """Traces events, each with its filter or None, within the `with` statement: of some threads, or of all. Nothing of it
+    goes on behind that."""
+    set_trace("tracing_on", "0")
+    set_trace("trace", "")
+    set_trace("trace_clock", "mono")
+    set_trace("buffer_size_kb", str(kilobytes))
+    set_trace("set_event_pid", " ".join(map(str, threads)))
+    try:
+        for event, words in events.items():
+            set_trace(f"events/{event}/filter", words or "0")
+            set_trace(f"events/{event}/enable", "1")
+        set_trace("tracing_on", "1")
+        yield
+    finally:
+        set_trace("tracing_on", "0")
+        for event in events:
+            set_trace(f"events/{event}/enable", "0")
+            set_trace(f"events/{event}/filter", "0")
+        set_trace("set_event_pid", "")
