@@ -39,8 +39,13 @@ import Testing
             return thread.isAtWork == isAtWork
         }
         #expect(becomes(false))
+        let rested = thread.processorTime
+        usleep(30_000)
+        #expect(thread.processorTime == rested, "time goes by, but it has none of it")
         _ = try pipe.writeEnd.writeAll([1])
         #expect(becomes(true))
+        for _ in 0..<10_000 where thread.processorTime < rested + 20 { usleep(1000) }
+        #expect(thread.processorTime >= rested + 20)
         isOver.add()
         thread.join()
         #expect(!thread.isAtWork, "it is gone")
