@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 
+from bench.clean_memory import clean_memory
 from bench.figures import SWIFTLET, BenchError, Figure
 from bench.machines import BIN, MICROVM_NAME, Q35_NAME
 from bench.memory import beside_guest
@@ -110,6 +111,7 @@ def running(command, errors):
 
 def boot(command):
     """What `read_trace` tells, with seconds until the shell is there, and bytes beside the guest's memory."""
+    clean_memory()
     with tempfile.TemporaryFile() as errors, contextlib.ExitStack() as stack:
         try:
             with traced(EVENTS, TRACE_KILOBYTES):

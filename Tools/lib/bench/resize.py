@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 
+from bench.clean_memory import clean_memory
 from bench.figures import SWIFTLET, Figure
 from bench.machines import BIN, Q35_NAME
 from bench.memory import beside_guest
@@ -30,7 +31,7 @@ CASES = [
 # Of memory that describes the rest, 64 bytes for each 4 KiB.
 BOOT_MEMORY = {1: "512M", 8: "512M", 32: "1536M"}
 # How often each is done in a machine: what is short varies more, above all the first time after a boot.
-REPEATS = {1: 4, 8: 1, 32: 1}
+REPEATS = {1: 4, 8: 3, 32: 2}
 CROWD = 16
 PATIENCE = 600
 POLL = 0.01
@@ -155,6 +156,7 @@ class Case:
 
     def measure(self, name, kernel, counts):
         """counts: whether system calls are counted, too."""
+        clean_memory()
         size = self.size * GIB
         with KINDS[name](kernel, command_line(self.zeroes), self.size, self.block, BOOT_MEMORY[self.size]) as session:
             session.wait_until_ready(PATIENCE)
@@ -178,6 +180,7 @@ class Case:
 def crowd(name, kernel):
     """Seconds until each of many machines has 1 GiB, and until all have given it back, asked at once; and before that
     the bytes of each beside its guest's memory."""
+    clean_memory()
     with contextlib.ExitStack() as stack:
         sessions = [
             stack.enter_context(KINDS[name](kernel, command_line(0), 1, "2M", "128M")) for _ in range(CROWD)]
