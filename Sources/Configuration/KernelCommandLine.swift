@@ -24,6 +24,7 @@ public struct KernelCommandLine: Sendable, Equatable {
         Word("pci=off", "no search for a PCI bus, which is not there"),
         Word("8250.nr_uarts=1", "no search for further serial ports"),
         Word("cryptomgr.notests", "no self-tests of ciphers, a tenth of the time that a boot takes and more"),
+        Word("noreplace-smp", "with one vCPU, locks are not rewritten: another tenth of that time"),
         Word("swiotlb=noforce", "no 64M of bounce buffers, which hotplug memory would bring"),
         Word("memhp_default_state=online_movable", "plugged memory is used at once and can be unplugged again"),
     ]

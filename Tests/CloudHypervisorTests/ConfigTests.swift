@@ -11,7 +11,7 @@ import Testing
     }
 
     private static let defaults =
-        "panic=-1 pci=off 8250.nr_uarts=1 cryptomgr.notests swiotlb=noforce memhp_default_state=online_movable"
+        "panic=-1 pci=off 8250.nr_uarts=1 cryptomgr.notests noreplace-smp swiotlb=noforce memhp_default_state=online_movable"
 
     @Test func whatNeedNotBeSaid() throws {
         #expect(

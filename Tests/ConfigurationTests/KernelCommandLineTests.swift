@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct KernelCommandLineTests {
     private let defaults =
-        "console=ttyS0 panic=-1 quiet loglevel=1 pci=off 8250.nr_uarts=1 cryptomgr.notests swiotlb=noforce"
+        "console=ttyS0 panic=-1 quiet loglevel=1 pci=off 8250.nr_uarts=1 cryptomgr.notests noreplace-smp swiotlb=noforce"
         + " memhp_default_state=online_movable"
 
     @Test func theUsersTextFollowsTheDefaults() {
@@ -19,7 +19,7 @@ import Testing
     @Test func aVerboseBootDropsOnlyWhatKeepsItQuiet() {
         #expect(
             KernelCommandLine(isVerbose: true, addition: "x").text
-                == "console=ttyS0 panic=-1 pci=off 8250.nr_uarts=1 cryptomgr.notests swiotlb=noforce"
+                == "console=ttyS0 panic=-1 pci=off 8250.nr_uarts=1 cryptomgr.notests noreplace-smp swiotlb=noforce"
                 + " memhp_default_state=online_movable x"
         )
     }
