@@ -114,7 +114,7 @@ def boot(command):
     clean_memory()
     with tempfile.TemporaryFile() as errors, contextlib.ExitStack() as stack:
         try:
-            with traced(EVENTS, TRACE_KILOBYTES):
+            with traced(EVENTS, kilobytes=TRACE_KILOBYTES):
                 started = time.monotonic()
                 process = stack.enter_context(running(command, errors))
                 wait_until_ready(process)

@@ -4,16 +4,15 @@ vCPU's what is outside of KVM_RUN. A program may serve a device on either; the g
 import contextlib
 import re
 
-from bench.tracing import trace_lines, traced
+from bench.tracing import KVM_RUN, trace_lines, traced
 from threads import is_vcpu, thread_times, time_beside_vcpus
 
 EVENT = re.compile(r"-(\d+)\s+\[\d+\].*?(\d+\.\d+): (\w+): (.*)")
 SWITCH = re.compile(r"prev_pid=(\d+) .*next_pid=(\d+)")
-# An ioctl is system call 16, KVM_RUN is request 0xae80.
-IOCTL, RUN = "NR 16 ", ", ae80,"
+# An ioctl is system call 16.
+IOCTL = "NR 16 "
 EVENTS = {
     "raw_syscalls/sys_enter": "id == 16", "raw_syscalls/sys_exit": "id == 16", "sched/sched_switch": None}
-KILOBYTES = 16384
 
 
 class VCPUClock:
@@ -31,7 +30,7 @@ class VCPUClock:
             elif switch and int(switch[2]) == self.thread and not self._is_in_guest:
                 self._since = moment
         elif thread == self.thread and rest.startswith(IOCTL):
-            if name == "sys_enter" and RUN in rest:
+            if name == "sys_enter" and KVM_RUN in rest:
                 self._stop(moment)
                 self._is_in_guest = True
             elif name == "sys_exit" and self._is_in_guest:
@@ -49,7 +48,7 @@ def time_outside(pid):
     """Yields a list whose only element is, behind the `with` statement, the milliseconds of it."""
     clocks = [VCPUClock(number) for number, name, _ in thread_times(pid) if is_vcpu(name)]
     found = [0.0]
-    with traced(EVENTS, KILOBYTES, [clock.thread for clock in clocks]):
+    with traced(EVENTS, [clock.thread for clock in clocks]):
         before = time_beside_vcpus(pid)
         yield found
         others = time_beside_vcpus(pid) - before

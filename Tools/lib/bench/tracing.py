@@ -5,6 +5,8 @@ import os
 import subprocess
 
 TRACING = "/sys/kernel/tracing"
+# In a raw_syscalls event, the request of ioctl that runs a vCPU.
+KVM_RUN = ", ae80,"
 
 
 def mount():
@@ -25,9 +27,11 @@ def trace_lines():
 
 
 @contextlib.contextmanager
-def traced(events, kilobytes, threads=()):
+def traced(events, threads=(), kilobytes=16384):
     """Traces events, each with its filter or None, within the `with` statement: of some threads, or of all. Nothing of it
-    goes on behind that."""
+    goes on behind that.
+
+    kilobytes: what there is for events."""
     set_trace("tracing_on", "0")
     set_trace("trace", "")
     set_trace("trace_clock", "mono")
