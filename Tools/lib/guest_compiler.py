@@ -15,11 +15,16 @@ FLAGS = (
 def compile_guest(name, image, *flags):
     """Makes the image of a guest: an ELF file, unless the flags say otherwise."""
     sources = [os.path.join(GUESTS, source) for source in ("start.S", "guest.c", f"{name}.c")]
-    subprocess.run(
-        ["clang", *FLAGS, *flags, f"-Wl,-T,{os.path.join(GUESTS, 'guest.ld')}", "-o", image, *sources], check=True)
+    run_compiler(image, *FLAGS, *flags, f"-Wl,-T,{os.path.join(GUESTS, 'guest.ld')}", *sources)
 
 
 def compile_bare_loop(program):
     """Makes the loop in C that serves a hand-written guest with the necessary calls and no others."""
     source = os.path.join(ROOT, "Tests", "Benchmarks", "bare-plug.c")
-    subprocess.run(["clang", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source, "-lpthread"], check=True)
+    run_compiler(program, "-O2", "-Wall", "-Wextra", "-Werror", source, "-lpthread")
+
+
+def run_compiler(output, *words):
+    # An interrupted compiler leaves its temporary files, which go with the directory.
+    environment = {**os.environ, "TMPDIR": os.path.dirname(os.path.abspath(output))}
+    subprocess.run(["clang", "-o", output, *words], env=environment, check=True)

@@ -3,8 +3,10 @@
 import os
 import select
 import subprocess
+import tempfile
 
 from bench.figures import BenchError
+from script import end_process
 
 # Seconds that anything may take, on a busy machine.
 PATIENCE = 300
@@ -15,9 +17,14 @@ class WaitingGuest:
 
     def __init__(self, name, command):
         self.name = name
-        # Swiftlet's front end warns that this KVM is none for Linux; errors are told by the status, too.
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        # Not shown unless it fails: Swiftlet's front end warns that this KVM is none for Linux.
+        self.errors = tempfile.TemporaryFile()
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+        except BaseException:
+            self.errors.close()
+            raise
 
     def __enter__(self):
         try:
@@ -28,10 +35,10 @@ class WaitingGuest:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
+        end_process(self.process)
         self.process.stdin.close()
         self.process.stdout.close()
+        self.errors.close()
 
     def tell(self, letter):
         """Has it do something, and waits until it has."""
@@ -42,4 +49,14 @@ class WaitingGuest:
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         byte = os.read(self.process.stdout.fileno(), 1) if ready else b"nothing"
         if byte != wanted:
-            raise BenchError(f"the guest of {self.name} says {byte!r} where it should say {wanted!r}")
+            raise self._failure(f"the guest of {self.name} says {byte!r} where it should say {wanted!r}")
+
+    def _failure(self, text):
+        """An error that says so, or how the process ended where it has, and what it has said then."""
+        try:
+            status = self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            return BenchError(text)
+        self.errors.seek(0)
+        said = self.errors.read().decode(errors="replace").strip()
+        return BenchError(f"{self.name} ended (status {status}): {said}")

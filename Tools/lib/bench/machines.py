@@ -10,6 +10,7 @@ import time
 
 from bench.figures import SWIFTLET, BenchError
 from qemu_machine import MICROVM, NOTHING_MORE
+from script import end_process
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
 BIN = os.environ.get("SWIFTLET_BIN_DIR", os.path.join(ROOT, ".build/release"))
@@ -97,16 +98,26 @@ class Machine:
                 self.client.connect(self.path)
                 break
             except OSError as error:
-                if self.process.poll() is not None:
-                    said = self.process.stderr.read().decode(errors="replace").strip()
-                    raise BenchError(f"{self.name} ended (status {self.process.returncode}): {said}") from error
-                if time.monotonic() > deadline:
-                    raise BenchError(f"{self.name} does not listen") from error
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise self._failure("does not listen") from error
                 time.sleep(0.0005)
-        if not self.client.recv(4096).startswith(b'{"QMP"'):
-            raise BenchError(f"{self.name} does not greet")
+        try:
+            greeting = self.client.recv(4096)
+        except OSError:
+            greeting = b""
         self.greeted = time.monotonic()
         self.greeted_at = time.time()
+        if not greeting.startswith(b'{"QMP"'):
+            raise self._failure("does not greet")
+
+    def _failure(self, text):
+        """An error that says so, or how the process ended where it has, and what it has said then."""
+        try:
+            status = self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            return BenchError(f"{self.name} {text}")
+        said = self.process.stderr.read().decode(errors="replace").strip()
+        return BenchError(f"{self.name} ended (status {status}): {said}")
 
     def execute(self, command):
         """Has the machine do something that needs no arguments."""
@@ -124,7 +135,6 @@ class Machine:
     def __exit__(self, *_):
         if self.client:
             self.client.close()
-        self.process.kill()
-        self.process.wait()
+        end_process(self.process)
         self.process.stderr.close()
         self.directory.cleanup()
