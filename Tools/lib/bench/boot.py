@@ -16,10 +16,10 @@ import tempfile
 import time
 
 from bench.clean_memory import clean_memory
-from bench.figures import SWIFTLET, BenchError, Figure
+from bench.figures import SWIFTLET, BenchError, Figure, in_turn
 from bench.machines import BIN, MICROVM_NAME, Q35_NAME
 from bench.memory import beside_guest
-from bench.tracing import mount, trace_lines, traced
+from bench.tracing import traced
 from qemu_machine import NOTHING_MORE, microvm
 from session import guest_directory
 
@@ -54,14 +54,12 @@ def programs(kernel):
     }
 
 
-def read_trace(started):
+def read_trace(lines, started):
     """Seconds to the guest's first instruction; seconds to the marker, seconds of them in the guest, exits by kind and
     those to user space, or None without a marker."""
     kinds, userspace, first, entered, inside = collections.Counter(), 0, None, None, 0.0
     event = re.compile(r"\s(\d+\.\d+): (\w+):(?:.*?\breason (\S+))?")
-    for line in trace_lines():
-        if "LOST" in line:
-            raise BenchError("the kernel's trace buffer was too small")
+    for line in lines:
         match = event.search(line)
         if not match:
             continue
@@ -114,12 +112,12 @@ def boot(command):
     clean_memory()
     with tempfile.TemporaryFile() as errors, contextlib.ExitStack() as stack:
         try:
-            with traced(EVENTS, kilobytes=TRACE_KILOBYTES):
+            with traced(EVENTS, kilobytes=TRACE_KILOBYTES) as lines:
                 started = time.monotonic()
                 process = stack.enter_context(running(command, errors))
                 wait_until_ready(process)
                 ready = time.monotonic() - started
-            return *read_trace(started), ready, beside_guest(process.pid, 1)[0]
+            return *read_trace(lines, started), ready, beside_guest(process.pid, 1)[0]
         except BenchError as error:
             errors.seek(0)
             raise BenchError(f"{error}\n{errors.read().decode(errors='replace')}") from None
@@ -140,8 +138,8 @@ def measure_kernel(kernel, rounds):
     # All once unmeasured: files are then in memory, and Swiftlet has unpacked the kernel, which it does once.
     for command in programs(kernel).values():
         boot(command)
-    for _ in range(rounds):
-        for name, command in programs(kernel).items():
+    for number in range(rounds):
+        for name, command in in_turn(programs(kernel).items(), number):
             first, until_init, ready, pss = boot(command)
             entry.add(name, first)
             shell.add(name, ready)
@@ -173,5 +171,4 @@ def kind_figures(by_kind, case):
 
 
 def measure(rounds, kernels):
-    mount()
     return [figure for kernel in kernels for figure in measure_kernel(kernel, rounds)]

@@ -85,6 +85,13 @@ SWIFTLET = "swiftlet"
 FORMAT = 2
 
 
+def in_turn(programs, number):
+    """The programs in the order of a round: by turns the first and the last begins, since who is first may find other
+    caches, and memory in other pieces."""
+    programs = list(programs)
+    return programs if number % 2 == 0 else programs[::-1]
+
+
 def shown(value, unit):
     """A value as people read it."""
     if value is None:

@@ -4,7 +4,7 @@ vCPU's what is outside of KVM_RUN. A program may serve a device on either; the g
 import contextlib
 import re
 
-from bench.tracing import KVM_RUN, trace_lines, traced
+from bench.tracing import KVM_RUN, traced
 from threads import is_vcpu, thread_times, time_beside_vcpus
 
 EVENT = re.compile(r"-(\d+)\s+\[\d+\].*?(\d+\.\d+): (\w+): (.*)")
@@ -20,7 +20,8 @@ class VCPUClock:
 
     def __init__(self, thread):
         self.thread, self.nanoseconds = thread, 0
-        self._since, self._is_in_guest = None, False
+        # Where nothing happens to the guest, its thread waits within KVM_RUN.
+        self._since, self._is_in_guest = None, True
 
     def take(self, thread, moment, name, rest):
         if name == "sched_switch":
@@ -48,11 +49,11 @@ def time_outside(pid):
     """Yields a list whose only element is, behind the `with` statement, the milliseconds of it."""
     clocks = [VCPUClock(number) for number, name, _ in thread_times(pid) if is_vcpu(name)]
     found = [0.0]
-    with traced(EVENTS, [clock.thread for clock in clocks]):
+    with traced(EVENTS, [clock.thread for clock in clocks]) as lines:
         before = time_beside_vcpus(pid)
         yield found
         others = time_beside_vcpus(pid) - before
-    for line in trace_lines():
+    for line in lines:
         event = EVENT.search(line)
         if event:
             for clock in clocks:

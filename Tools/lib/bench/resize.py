@@ -3,6 +3,7 @@ virtio-mem-pci, of all of a device that nothing has used."""
 
 import contextlib
 import glob
+import itertools
 import os
 import subprocess
 import tempfile
@@ -10,11 +11,11 @@ import threading
 import time
 
 from bench.clean_memory import clean_memory
-from bench.figures import SWIFTLET, Figure
+from bench.figures import SWIFTLET, Figure, in_turn
 from bench.machines import BIN, Q35_NAME
 from bench.memory import beside_guest
 from bench.outside import time_outside
-from bench.tracing import KVM_RUN, mount, trace_lines, traced
+from bench.tracing import KVM_RUN, traced
 from qemu_machine import Q35Session, make_pci_initrd
 from session import Session, SessionError, guest_directory
 from threads import thread_times
@@ -24,10 +25,8 @@ ABOUT = "memory that comes and goes: time, processor time outside the guest, sys
 IS_INSIDE = True
 HOST_MEMORY = "14G"
 GIB = 1 << 30
-# (size, block size, init_on_alloc): with it on, all that comes or goes is touched, and a host has to have it.
-CASES = [
-    (size, block, zeroes) for size in (1, 8, 32) for block in ("2M", "128M") for zeroes in (1, 0)
-    if size < 32 or not zeroes]
+# (size, block size, init_on_alloc): with it on, the guest touches all that it gives back, block by block.
+CASES = list(itertools.product((1, 8, 32), ("2M", "128M"), (1, 0)))
 # Of memory that describes the rest, 64 bytes for each 4 KiB.
 BOOT_MEMORY = {1: "512M", 8: "512M", 32: "1536M"}
 # How often each is done in a machine: what is short varies more, above all the first time after a boot.
@@ -129,17 +128,18 @@ def cost(session, size, seconds):
 
 def count_calls(session, size, seconds):
     """System calls of all threads, but for KVM_RUN, which is an exit's."""
-    with traced({"raw_syscalls/sys_enter": None}, [number for number, _, _ in thread_times(session.process.pid)]):
+    threads = [number for number, _, _ in thread_times(session.process.pid)]
+    with traced({"raw_syscalls/sys_enter": None}, threads) as lines:
         resize_unseen(session, size, seconds)
-    return sum("sys_enter" in line and KVM_RUN not in line for line in trace_lines())
+    return sum(KVM_RUN not in line for line in lines)
 
 
 class Case:
     """The figures of one size, block size and setting."""
 
-    def __init__(self, size, block, zeroes):
-        self.size, self.block, self.zeroes = size, block, zeroes
-        case = {"GiB": size, "blocks": block, "init_on_alloc": zeroes}
+    def __init__(self, kernel, size, block, zeroes):
+        self.kernel, self.size, self.block, self.zeroes = kernel, size, block, zeroes
+        case = {"kernel": kernel, "GiB": size, "blocks": block, "init_on_alloc": zeroes}
         wanted = {"ratios": {Q35_NAME: 1.1}}
         self.plug = Figure(NAME, "plug", "seconds", case, **wanted)
         self.unplug = Figure(NAME, "unplug", "seconds", case, **wanted)
@@ -154,11 +154,12 @@ class Case:
     def figures(self):
         return [self.plug, self.unplug, self.processor, self.calls, self.exits, self.peak, self.rest]
 
-    def measure(self, name, kernel, counts):
+    def measure(self, name, counts):
         """counts: whether system calls are counted, too."""
         clean_memory()
         size = self.size * GIB
-        with KINDS[name](kernel, command_line(self.zeroes), self.size, self.block, BOOT_MEMORY[self.size]) as session:
+        memory = BOOT_MEMORY[self.size]
+        with KINDS[name](self.kernel, command_line(self.zeroes), self.size, self.block, memory) as session:
             session.wait_until_ready(PATIENCE)
             with resident(session) as curve:
                 times = [(resize(session, size), resize(session, 0)) for _ in range(REPEATS[self.size])]
@@ -198,13 +199,7 @@ def crowd(name, kernel):
         return *times, beside
 
 
-def in_turn(number):
-    """The programs, by turns the one and the other first: who is first finds a host whose memory is in one piece."""
-    return KINDS if number % 2 == 0 else reversed(KINDS)
-
-
 def measure(rounds, kernels):
-    mount()
     subprocess.run(["mount", "-t", "debugfs", "nodev", "/sys/kernel/debug"], check=False, stderr=subprocess.DEVNULL)
     # The oldest: what users have that long is what others have measured.
     kernel = kernels[0]
@@ -212,17 +207,17 @@ def measure(rounds, kernels):
         initrds[kernel] = make_pci_initrd(kernel, directory, ("virtio_mem",))
         figures = []
         for values in CASES:
-            case = Case(*values)
+            case = Case(kernel, *values)
             for number in range(rounds):
-                for name in in_turn(number):
-                    case.measure(name, kernel, number == 0)
+                for name in in_turn(KINDS, number):
+                    case.measure(name, number == 0)
             figures += case.figures
-        case = {"machines at once": CROWD}
+        case = {"kernel": kernel, "machines at once": CROWD}
         together = [
             *(Figure(NAME, f"{word} of 1 GiB", "seconds", case, ratios={Q35_NAME: 1.1}) for word in ("plug", "unplug")),
             Figure(NAME, "PSS of each beside its guest's memory, idle", "bytes", case)]
         for number in range(rounds):
-            for name in in_turn(number):
+            for name in in_turn(KINDS, number):
                 for figure, value in zip(together, crowd(name, kernel)):
                     figure.add(name, value)
         return [*figures, *together]

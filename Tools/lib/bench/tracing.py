@@ -1,51 +1,68 @@
-"""The kernel's tracing."""
+"""The kernel's tracing, apart from what others trace (Documentation/trace/ftrace.rst, "Instances")."""
 
 import contextlib
 import os
+import re
 import subprocess
 
-TRACING = "/sys/kernel/tracing"
+from bench.figures import BenchError
+
+ROOT = "/sys/kernel/tracing"
+INSTANCE = os.path.join(ROOT, "instances", "swiftlet-bench")
 # In a raw_syscalls event, the request of ioctl that runs a vCPU.
 KVM_RUN = ", ae80,"
 
 
 def mount():
-    if not os.path.exists(os.path.join(TRACING, "events")):
-        subprocess.run(["mount", "-t", "tracefs", "nodev", TRACING], check=False)
+    if not os.path.exists(os.path.join(ROOT, "events")):
+        subprocess.run(["mount", "-t", "tracefs", "nodev", ROOT], check=False)
 
 
 def set_trace(file, text):
     """Writes to one of its files."""
-    with open(os.path.join(TRACING, file), "w", encoding="ascii") as control:
+    with open(os.path.join(INSTANCE, file), "w", encoding="ascii") as control:
         control.write(text)
 
 
-def trace_lines():
-    """Yields what was traced."""
-    with open(os.path.join(TRACING, "trace"), encoding="ascii", errors="replace") as lines:
-        yield from lines
+def check_completeness(header):
+    """Raises an error where the header of a trace tells that events have been overwritten."""
+    found = re.search(r"entries-in-buffer/entries-written: (\d+)/(\d+)", header)
+    if not found:
+        raise BenchError(f"the trace does not say how many events it has: {header!r}")
+    if found[1] != found[2]:
+        raise BenchError(f"the kernel's trace buffer was too small: it holds {found[1]} of {found[2]} events")
+
+
+def read_lines():
+    with open(os.path.join(INSTANCE, "trace"), encoding="ascii", errors="replace") as file:
+        lines = file.readlines()
+    check_completeness("".join(line for line in lines[:20] if line.startswith("#")))
+    return [line for line in lines if not line.startswith("#")]
 
 
 @contextlib.contextmanager
 def traced(events, threads=(), kilobytes=16384):
-    """Traces events, each with its filter or None, within the `with` statement: of some threads, or of all. Nothing of it
-    goes on behind that.
+    """Traces events, each with its filter or None, within the `with` statement: of some threads, or of all. Yields a list
+    that has the lines of what was traced behind it; nothing else of it remains.
 
-    kilobytes: what there is for events."""
-    set_trace("tracing_on", "0")
-    set_trace("trace", "")
-    set_trace("trace_clock", "mono")
-    set_trace("buffer_size_kb", str(kilobytes))
-    set_trace("set_event_pid", " ".join(map(str, threads)))
+    kilobytes: what there is for events, of each processor."""
+    mount()
+    # What a killed run has left, traces its events still.
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(INSTANCE)
+    os.mkdir(INSTANCE)
     try:
+        set_trace("tracing_on", "0")
+        set_trace("trace_clock", "mono")
+        set_trace("buffer_size_kb", str(kilobytes))
+        set_trace("set_event_pid", " ".join(map(str, threads)))
         for event, words in events.items():
             set_trace(f"events/{event}/filter", words or "0")
             set_trace(f"events/{event}/enable", "1")
+        lines = []
         set_trace("tracing_on", "1")
-        yield
-    finally:
+        yield lines
         set_trace("tracing_on", "0")
-        for event in events:
-            set_trace(f"events/{event}/enable", "0")
-            set_trace(f"events/{event}/filter", "0")
-        set_trace("set_event_pid", "")
+        lines += read_lines()
+    finally:
+        os.rmdir(INSTANCE)
