@@ -1,36 +1,53 @@
 """What has become of figures since an earlier run."""
 
 from bench.figures import SWIFTLET, shown
+from bench.regions import SMALL_NAME
 from bench.table import title
 
-# Which share a median must exceed the other's by to count; counts are the same in each run, times are not.
-THRESHOLDS = {"count": 0.02, "share": 0.1, "bytes": 0.05, "seconds": 0.15, "milliseconds": 0.15}
+# Which share of the earlier median a change must exceed to count. A share only explains other figures.
+THRESHOLDS = {"count": 0.02, "bytes": 0.05, "seconds": 0.15, "milliseconds": 0.15}
+TIMES = ("seconds", "milliseconds")
+
+
+def are_apart(before, after):
+    """Whether each one's median is none of the values that the other was found to have."""
+    old, new = before.values[SWIFTLET], after.values[SWIFTLET]
+    return not (min(old) <= after.median(SWIFTLET) <= max(old) or min(new) <= before.median(SWIFTLET) <= max(new))
+
+
+def yardstick(before, after):
+    """Another program that both runs have measured: what becomes of its times is the machine's doing."""
+    others = (name for name in after.values if name not in (SWIFTLET, SMALL_NAME))
+    return next((name for name in others if before.median(name) and after.median(name)), None)
 
 
 def change(before, after):
-    """By which factor a figure has changed. Where both runs had the same other program beside Swiftlet, its changes are
-    those of the machine, and left out for times."""
-    own = after.median(SWIFTLET) / before.median(SWIFTLET)
-    if after.unit not in ("seconds", "milliseconds"):
-        return own
-    for program in after.values:
-        if program != SWIFTLET and before.median(program) and after.median(program):
-            return own * before.median(program) / after.median(program)
-    return own
+    """By which factor a figure has changed, and what to say about it; None where that is chance, or the machine's doing."""
+    factor = after.median(SWIFTLET) / before.median(SWIFTLET)
+    values = " → ".join(shown(one.median(SWIFTLET), one.unit) for one in (before, after))
+    factors, text = [factor], f"{title(after)}: {values}, {(factor - 1) * 100:+.0f} %"
+    other = yardstick(before, after) if after.unit in TIMES else None
+    if other:
+        factors.append(after.ratio(other) / before.ratio(other))
+        text += f" ({(factors[1] - 1) * 100:+.0f} % beside {other})"
+    least = THRESHOLDS[after.unit]
+    is_other = all(one > 1 + least for one in factors) or all(one < 1 - least for one in factors)
+    return (factor, text) if is_other and are_apart(before, after) else None
 
 
 def compare(before, after):
-    """Lines about each figure that has changed, the worst first, and whether any is worse."""
+    """Lines about what has changed, the worst first, and whether anything is worse."""
     earlier = {figure.key: figure for figure in before}
-    found = []
+    compared, changes, new = 0, [], []
     for figure in after:
         old = earlier.pop(figure.key, None)
-        if old is None or not old.median(SWIFTLET) or figure.median(SWIFTLET) is None:
-            continue
-        factor = change(old, figure)
-        if abs(factor - 1) > THRESHOLDS[figure.unit]:
-            values = " → ".join(shown(one.median(SWIFTLET), figure.unit) for one in (old, figure))
-            found.append((factor, f"{title(figure)}: {values}, {(factor - 1) * 100:+.0f} %"))
-    lines = [text for _, text in sorted(found, reverse=True)]
+        if old is None:
+            new.append(figure)
+        elif figure.unit in THRESHOLDS and old.median(SWIFTLET) and figure.median(SWIFTLET) is not None:
+            compared += 1
+            changes.append(change(old, figure))
+    changes = sorted(filter(None, changes), reverse=True)
+    lines = [f"{len(changes)} of {compared} figures have changed", *(text for _, text in changes)]
+    lines += [f"{title(figure)}: not measured then" for figure in new]
     lines += [f"{title(figure)}: not measured any more" for figure in earlier.values()]
-    return lines, any(factor > 1 for factor, _ in found)
+    return lines, any(factor > 1 for factor, _ in changes)

@@ -5,7 +5,7 @@ and reads a register of a virtio-mmio device."""
 import os
 import tempfile
 
-from bench.figures import SWIFTLET, Figure
+from bench.figures import SWIFTLET, Figure, in_turn
 from bench.machines import BIN
 from guest_compiler import compile_bare_loop, compile_guest
 from threads import is_vcpu, thread_times
@@ -52,8 +52,8 @@ def measure(rounds, kernels):
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         starts = commands(directory)
         with LeavingGuest(SWIFTLET, starts[SWIFTLET]) as own, LeavingGuest(BARE_NAME, starts[BARE_NAME]) as bare:
-            for _ in range(rounds * TURNS_A_ROUND):
+            for number in range(rounds * TURNS_A_ROUND):
                 for title, letter in LETTERS.items():
-                    for guest in (own, bare):
+                    for guest in in_turn((own, bare), number):
                         figures[title].add(guest.name, guest.leave(letter))
     return list(figures.values())

@@ -1,6 +1,8 @@
 """What was measured: figures, their files, and what is demanded of them."""
 
+import contextlib
 import json
+import os
 import statistics
 
 
@@ -13,7 +15,7 @@ class Figure:
 
     def __init__(self, part, name, unit, case=None, limit=None, ratios=None, aims=None):
         """
-        unit: seconds, milliseconds, bytes, count or share; less is better in any.
+        unit: seconds, milliseconds, bytes, count or share. Less is better, but of a share, which only explains.
         case: what else was chosen, such as {"kernel": "6.1"}.
         limit: the most that Swiftlet's median may be.
         ratios: the most that Swiftlet's median may be of another program's, by that one's name.
@@ -43,30 +45,35 @@ class Figure:
         return None if own is None or not other else own / other
 
     @property
-    def demands(self):
-        """The most that it may or is to be of other programs: pairs of program and ratio."""
-        return [*self.ratios.items(), *self.aims.items()]
-
-    @property
-    def misses(self):
-        """What is demanded and not met, in words."""
-        return self._missed(self.demands)
-
-    @property
-    def has_failed(self):
-        """Whether something that has to be met is not."""
-        return bool(self._missed(self.ratios.items()))
-
-    def _missed(self, demands):
+    def failures(self):
+        """What has to be met and is not, in words."""
         own = self.median(SWIFTLET)
-        misses = []
-        if self.limit is not None and own is not None and own > self.limit:
-            misses.append(f"at most {shown(self.limit, self.unit)}")
-        for program, most in demands:
-            ratio = self.ratio(program)
-            if ratio is not None and ratio > most:
-                misses.append(f"at most {most:g} of {program}")
-        return misses
+        is_above = self.limit is not None and own is not None and own > self.limit
+        return [f"at most {shown(self.limit, self.unit)}"] * is_above + self._missed(self.ratios)
+
+    @property
+    def missed_aims(self):
+        return self._missed(self.aims)
+
+    def _missed(self, ratios):
+        return [
+            f"at most {most:g} of {program}" for program, most in ratios.items()
+            if self.ratio(program) is not None and self.ratio(program) > most]
+
+    @property
+    def demand(self):
+        """What is wanted of it, in words; None if nothing is."""
+        parts = [] if self.limit is None else [shown(self.limit, self.unit)]
+        parts += [f"{most:g} of {program}" for program, most in self.ratios.items()]
+        parts += [f"aim {most:g} of {program}" for program, most in self.aims.items()]
+        return ", ".join(parts) or None
+
+    @property
+    def verdict(self):
+        """How it stands with what is wanted of it; None if nothing is."""
+        if self.demand is None:
+            return None
+        return "missed" if self.failures else "aim missed" if self.missed_aims else "met"
 
     def to_json(self):
         return {
@@ -78,10 +85,14 @@ class Figure:
         figure = cls(
             *(value[name] for name in ("part", "name", "unit", "case", "limit", "ratios", "aims")))
         figure.values, figure.curves = value["values"], value["curves"]
+        numbers = [number for values in figure.values.values() for number in values]
+        if figure.unit not in UNITS or not all(isinstance(number, (int, float)) for number in numbers):
+            raise ValueError("a figure that is none")
         return figure
 
 
 SWIFTLET = "swiftlet"
+UNITS = ("seconds", "milliseconds", "bytes", "count", "share")
 FORMAT = 2
 
 
@@ -108,8 +119,41 @@ def shown(value, unit):
 
 
 def write(path, figures, about):
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump({"format": FORMAT, **about, "figures": [figure.to_json() for figure in figures]}, file, indent=1)
+    """Makes a file of figures."""
+    content = {"format": FORMAT, **about, "figures": [figure.to_json() for figure in figures]}
+    replace(path, json.dumps(content, indent=1) + "\n")
+
+
+def replace(path, text):
+    """Writes a file; one that was there stays as it was until all of it is written."""
+    with new_file_beside(path) as (file, target):
+        file.write(text)
+        file.flush()
+        os.replace(file.name, target)
+
+
+def check_writable(path):
+    """Raises an error where `replace` would, as far as that can be known before."""
+    with new_file_beside(path):
+        pass
+
+
+@contextlib.contextmanager
+def new_file_beside(path):
+    """Yields a new file in the same directory, which is gone afterwards unless it got another name, and the path without
+    symbolic links."""
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise BenchError(f"{path} is no regular file")
+    try:
+        with open(f"{target}.new", "w", encoding="utf-8") as file:
+            try:
+                yield file, target
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(file.name)
+    except OSError as error:
+        raise BenchError(f"{path}: {error.strerror}") from error
 
 
 def read(path):
@@ -122,5 +166,5 @@ def read(path):
         return [Figure.from_json(value) for value in content.pop("figures")], content
     except OSError as error:
         raise BenchError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise BenchError(f"{path} is no file of Tools/bench: {error!r}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BenchError(f"{path} was not made by Tools/bench") from error

@@ -3,7 +3,7 @@
 import html
 
 from bench.figures import SWIFTLET, shown
-from bench.table import demand, title
+from bench.table import title
 
 COLORS = {SWIFTLET: "#2563eb"}
 OTHERS = ["#d97706", "#64748b", "#0f766e", "#9333ea"]
@@ -66,9 +66,8 @@ def curves(figure):
 
 
 def section(figure):
-    wanted = demand(figure)
-    word = "missed" if figure.misses else "met"
-    judged = f' <span class="{word}">at most {html.escape(wanted)}: {word}</span>' if wanted else ""
+    kind = "met" if figure.verdict == "met" else "missed"
+    judged = f' <span class="{kind}">at most {html.escape(figure.demand)}: {figure.verdict}</span>' if figure.demand else ""
     return f"<figure><figcaption>{html.escape(title(figure))}{judged}</figcaption>{bars(figure)}{curves(figure)}</figure>"
 
 
@@ -84,4 +83,4 @@ def page(figures, about):
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Swiftlet: what it costs</title>'
         f"<style>{STYLE}</style></head><body><h1>What Swiftlet costs</h1><p>{words}</p>"
-        f"<p>Medians; lines are from the least to the most. Less is better.</p>{body}</body></html>\n")
+        f"<p>Medians; lines are from the least to the most. Less is better, but of shares.</p>{body}</body></html>\n")

@@ -18,11 +18,6 @@ def title(figure):
     return f"{figure.name}, {case}" if case else figure.name
 
 
-def demand(figure):
-    parts = [] if figure.limit is None else [shown(figure.limit, figure.unit)]
-    return ", ".join(parts + [f"{most:g} of {program}" for program, most in figure.demands])
-
-
 def rows(figures):
     """The cells of each figure, the first row the titles, with columns for the programs that any was measured for."""
     programs = []
@@ -35,8 +30,7 @@ def rows(figures):
         for program in others:
             ratio = figure.ratio(program)
             cells += [spread(figure, program), "" if ratio is None else f"{ratio:.2f}"]
-        wanted = demand(figure)
-        yield [*cells, wanted, "" if not wanted else "missed" if figure.misses else "met"]
+        yield [*cells, figure.demand or "", figure.verdict or ""]
 
 
 def markdown(figures):
