@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 from .report import Outcome
@@ -23,6 +24,44 @@ BUNDLE = ".build/debug/swiftletPackageTests.xctest"
 SHOWN_LINES = 150
 
 
+class Stopped(Exception):
+    """The run is being ended: nothing is started any more."""
+
+
+class Commands:
+    """The commands that run now, in any thread."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._running = set()
+        self._is_stopped = False
+
+    def start(self, command, **options):
+        with self._lock:
+            if self._is_stopped:
+                raise Stopped
+            process = subprocess.Popen(command, **options)
+            self._running.add(process)
+            return process
+
+    def ended(self, process):
+        """Raises an error where it was this that ended it."""
+        with self._lock:
+            self._running.discard(process)
+            if self._is_stopped:
+                raise Stopped
+
+    def stop(self):
+        """Ends all of them, with what they have started."""
+        with self._lock:
+            self._is_stopped = True
+            for process in self._running:
+                process.send_signal(signal.SIGTERM)
+
+
+commands = Commands()
+
+
 def run_command(command, log, limit, environment=None, on_line=None):
     """Runs a command with a time limit in seconds; what it writes goes to a log, and line by line to `on_line`.
 
@@ -32,7 +71,7 @@ def run_command(command, log, limit, environment=None, on_line=None):
     with open(log, "ab") as file:
         file.write(f"$ {' '.join(command)}\n".encode())
         file.flush()
-        process = subprocess.Popen(
+        process = commands.start(
             full, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=dict(os.environ, **(environment or {})))
         try:
@@ -41,11 +80,14 @@ def run_command(command, log, limit, environment=None, on_line=None):
                 file.flush()
                 if on_line:
                     on_line(line.decode(errors="replace").rstrip())
-            return process.wait()
+            status = process.wait()
         except BaseException:
             process.send_signal(signal.SIGTERM)
             process.wait()
+            commands.ended(process)
             raise
+    commands.ended(process)
+    return status
 
 
 def tail(log):

@@ -6,7 +6,7 @@ import os
 
 from toolchain import use_swift
 
-from .parts import BUNDLE, Command, FullTests, GuestTests, SwiftTests, ToolTest, run_command, tail
+from .parts import BUNDLE, Command, FullTests, GuestTests, SwiftTests, ToolTest, commands, run_command, tail
 
 FORMAT_COMMAND = ["swift", "format", "lint", "--strict", "--recursive", "Sources", "Tests", "Package.swift"]
 # What takes part in the run of tests that need neither guests nor a virtual machine.
@@ -230,8 +230,13 @@ class Plan:
         # The longest first, so that both are done at about the same time.
         rest = sorted((part for part in self.parts if not part.is_alone), key=lambda part: -part.seconds)
         with concurrent.futures.ThreadPoolExecutor(HOSTS_AT_ONCE) as pool:
-            for done in [pool.submit(part.run, report) for part in rest]:
-                done.result()
+            try:
+                for done in [pool.submit(part.run, report) for part in rest]:
+                    done.result()
+            except BaseException:
+                # Otherwise the pool waits for all of them.
+                commands.stop()
+                raise
 
     def prepare(self, report):
         """Installs and builds what the parts need.
