@@ -1,7 +1,8 @@
 """Compiles hand-written guests (Tests/Guests), and the bare loop that serves them, for scripts."""
 
 import os
-import subprocess
+
+from script import run_checked
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 GUESTS = os.path.join(ROOT, "Tests", "Guests")
@@ -27,4 +28,4 @@ def compile_bare_loop(program):
 def run_compiler(output, *words):
     # An interrupted compiler leaves its temporary files, which go with the directory.
     environment = {**os.environ, "TMPDIR": os.path.dirname(os.path.abspath(output))}
-    subprocess.run(["clang", "-o", output, *words], env=environment, check=True)
+    run_checked(["clang", "-o", output, *words], env=environment)

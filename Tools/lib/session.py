@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 import time
 
+from script import start
+
 PROMPT = b"guest# "
 READY = re.compile(rb"swiftlet guest ready: Linux (\S+), (\d+) CPUs")
 
@@ -39,8 +41,7 @@ class Session:
         self.output = b""
         self.socket_path = os.path.join(self.directory, "monitor")
         self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            self.command(arguments, program), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = start(self.command(arguments, program), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.monitor_socket = None
 
     def command(self, arguments, program):

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 
 from bench.figures import BenchError
-from script import end_process
+from script import end_process, start
 
 # Seconds that anything may take, on a busy machine.
 PATIENCE = 300
@@ -20,8 +20,7 @@ class WaitingGuest:
         # Not shown unless it fails: Swiftlet's front end warns that this KVM is none for Linux.
         self.errors = tempfile.TemporaryFile()
         try:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+            self.process = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
         except BaseException:
             self.errors.close()
             raise
@@ -42,7 +41,10 @@ class WaitingGuest:
 
     def tell(self, letter):
         """Has it do something, and waits until it has."""
-        os.write(self.process.stdin.fileno(), letter)
+        try:
+            os.write(self.process.stdin.fileno(), letter)
+        except BrokenPipeError as error:
+            raise self._failure(f"the guest of {self.name} does not listen") from error
         self.wait_for(b"d")
 
     def wait_for(self, wanted):

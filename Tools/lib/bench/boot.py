@@ -21,6 +21,7 @@ from bench.machines import BIN, MICROVM_NAME, Q35_NAME
 from bench.memory import beside_guest
 from bench.tracing import traced
 from qemu_machine import NOTHING_MORE, microvm
+from script import start
 from session import guest_directory
 
 NAME = "boot"
@@ -93,7 +94,7 @@ def wait_until_ready(process):
 
 @contextlib.contextmanager
 def running(command, errors):
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+    process = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
     try:
         yield process
     finally:

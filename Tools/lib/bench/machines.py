@@ -10,7 +10,7 @@ import time
 
 from bench.figures import SWIFTLET, BenchError
 from qemu_machine import MICROVM, NOTHING_MORE
-from script import end_process
+from script import end_process, start
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
 BIN = os.environ.get("SWIFTLET_BIN_DIR", os.path.join(ROOT, ".build/release"))
@@ -63,7 +63,7 @@ class Machine:
             commands = {
                 SWIFTLET: swiftlet_command(self.path, *arguments), MICROVM_NAME: qemu_command(MICROVM, self.path),
                 Q35_NAME: qemu_command(["-M", "q35"], self.path)}
-            self.process = subprocess.Popen([*prefix, *commands[name]], **quiet)
+            self.process = start([*prefix, *commands[name]], **quiet)
         self.client = None
         self.is_negotiated = False
 
@@ -78,7 +78,7 @@ class Machine:
                 numbers[number] = copy
             arguments = [
                 re.sub(r"\bfd=(\d+)", lambda match: f"fd={numbers[int(match[1])]}", text) for text in handed.arguments]
-            return subprocess.Popen(
+            return start(
                 [*prefix, os.path.join(BIN, "swiftlet-vmm"), *arguments], pass_fds=list(numbers.values()), **quiet)
 
     def __enter__(self):
@@ -124,13 +124,19 @@ class Machine:
         commands = [command] if self.is_negotiated else ["qmp_capabilities", command]
         self.is_negotiated = True
         for name in commands:
-            self.client.sendall(f'{{"execute": "{name}"}}'.encode())
-            answer = b""
-            while b'"return"' not in answer:
-                more = self.client.recv(4096)
-                if not more or b'"error"' in more:
-                    raise BenchError(f"{self.name}: {name}: {more!r}")
-                answer += more
+            try:
+                self._execute_one(name)
+            except OSError as error:
+                raise self._failure(f"{name}: {error}") from error
+
+    def _execute_one(self, name):
+        self.client.sendall(f'{{"execute": "{name}"}}'.encode())
+        answer = b""
+        while b'"return"' not in answer:
+            more = self.client.recv(4096)
+            if not more or b'"error"' in more:
+                raise self._failure(f"{name}: {more!r}")
+            answer += more
 
     def __exit__(self, *_):
         if self.client:

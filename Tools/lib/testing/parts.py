@@ -9,6 +9,8 @@ import tempfile
 import threading
 import time
 
+from script import start
+
 from .report import Outcome
 from .swift_events import read_outcome
 
@@ -40,7 +42,7 @@ class Commands:
         with self._lock:
             if self._is_stopped:
                 raise Stopped
-            process = subprocess.Popen(command, **options)
+            process = start(command, **options)
             self._running.add(process)
             return process
 

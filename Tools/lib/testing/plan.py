@@ -221,8 +221,14 @@ class Plan:
 
     def run(self, report):
         """Runs everything, unless the preparation fails."""
-        if not self.prepare(report):
-            return
+        try:
+            if self.prepare(report):
+                self.run_parts(report)
+        except BaseException:
+            commands.stop()
+            raise
+
+    def run_parts(self, report):
         for part in self.parts:
             part.may_skip = self.may_skip
             if part.is_alone:
@@ -235,6 +241,7 @@ class Plan:
                     done.result()
             except BaseException:
                 # Otherwise the pool waits for all of them.
+                pool.shutdown(wait=False, cancel_futures=True)
                 commands.stop()
                 raise
 
