@@ -8,7 +8,9 @@ import subprocess
 from bench.figures import BenchError
 
 ROOT = "/sys/kernel/tracing"
-INSTANCE = os.path.join(ROOT, "instances", "swiftlet-bench")
+INSTANCES = os.path.join(ROOT, "instances")
+PREFIX = "swiftlet-bench-"
+INSTANCE = os.path.join(INSTANCES, f"{PREFIX}{os.getpid()}")
 # In a raw_syscalls event, the request of ioctl that runs a vCPU.
 KVM_RUN = ", ae80,"
 
@@ -22,6 +24,13 @@ def set_trace(file, text):
     """Writes to one of its files."""
     with open(os.path.join(INSTANCE, file), "w", encoding="ascii") as control:
         control.write(text)
+
+
+def remove_others():
+    """Removes what killed runs have left, which would trace its events for ever."""
+    for name in os.listdir(INSTANCES):
+        if name.startswith(PREFIX) and not os.path.exists(f"/proc/{name[len(PREFIX):]}"):
+            os.rmdir(os.path.join(INSTANCES, name))
 
 
 def check_completeness(header):
@@ -47,9 +56,7 @@ def traced(events, threads=(), kilobytes=16384):
 
     kilobytes: what there is for events, of each processor."""
     mount()
-    # What a killed run has left, traces its events still.
-    with contextlib.suppress(FileNotFoundError):
-        os.rmdir(INSTANCE)
+    remove_others()
     os.mkdir(INSTANCE)
     try:
         set_trace("tracing_on", "0")
