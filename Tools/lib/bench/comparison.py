@@ -1,5 +1,8 @@
 """What has become of figures since an earlier run."""
 
+import math
+import statistics
+
 from bench.figures import SWIFTLET, shown
 from bench.regions import SMALL_NAME
 from bench.table import title
@@ -7,12 +10,23 @@ from bench.table import title
 # Which share of the earlier median a change must exceed to count. A share only explains other figures.
 THRESHOLDS = {"count": 0.02, "bytes": 0.05, "seconds": 0.15, "milliseconds": 0.15}
 TIMES = ("seconds", "milliseconds")
+# So many values that quarters of them say something.
+ENOUGH = 8
+
+
+def middle(figure):
+    """What half of the values lie between; of few values all of them."""
+    values = figure.values[SWIFTLET]
+    if len(values) < ENOUGH:
+        return min(values), max(values)
+    quarters = statistics.quantiles(values, n=4, method="inclusive")
+    return quarters[0], quarters[2]
 
 
 def are_apart(before, after):
-    """Whether each one's median is none of the values that the other was found to have."""
-    old, new = before.values[SWIFTLET], after.values[SWIFTLET]
-    return not (min(old) <= after.median(SWIFTLET) <= max(old) or min(new) <= before.median(SWIFTLET) <= max(new))
+    """Whether each one's median is outside of what the other was found to be."""
+    (old_low, old_high), (new_low, new_high) = middle(before), middle(after)
+    return not (old_low <= after.median(SWIFTLET) <= old_high or new_low <= before.median(SWIFTLET) <= new_high)
 
 
 def yardstick(before, after):
@@ -23,8 +37,10 @@ def yardstick(before, after):
 
 def change(before, after):
     """By which factor a figure has changed, and what to say about it; None where that is chance, or the machine's doing."""
-    factor = after.median(SWIFTLET) / before.median(SWIFTLET)
     values = " → ".join(shown(one.median(SWIFTLET), one.unit) for one in (before, after))
+    if before.median(SWIFTLET) == 0:
+        return (math.inf, f"{title(after)}: {values}") if after.median(SWIFTLET) > 0 else None
+    factor = after.median(SWIFTLET) / before.median(SWIFTLET)
     factors, text = [factor], f"{title(after)}: {values}, {(factor - 1) * 100:+.0f} %"
     other = yardstick(before, after) if after.unit in TIMES else None
     if other:
@@ -35,15 +51,16 @@ def change(before, after):
     return (factor, text) if is_other and are_apart(before, after) else None
 
 
-def compare(before, after):
-    """Lines about what has changed, the worst first, and whether anything is worse."""
+def compare(before, after, has_same_host=True):
+    """Lines about what has changed, the worst first, and whether anything is worse. Times say nothing of another host's."""
+    units = [unit for unit in THRESHOLDS if has_same_host or unit not in TIMES]
     earlier = {figure.key: figure for figure in before}
     compared, changes, new = 0, [], []
     for figure in after:
         old = earlier.pop(figure.key, None)
         if old is None:
             new.append(figure)
-        elif figure.unit in THRESHOLDS and old.median(SWIFTLET) and figure.median(SWIFTLET) is not None:
+        elif figure.unit in units and None not in (old.median(SWIFTLET), figure.median(SWIFTLET)):
             compared += 1
             changes.append(change(old, figure))
     changes = sorted(filter(None, changes), reverse=True)

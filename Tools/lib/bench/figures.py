@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import stat
 import statistics
+import tempfile
 
 
 class BenchError(Exception):
@@ -86,7 +88,7 @@ class Figure:
             *(value[name] for name in ("part", "name", "unit", "case", "limit", "ratios", "aims")))
         figure.values, figure.curves = value["values"], value["curves"]
         numbers = [number for values in figure.values.values() for number in values]
-        if figure.unit not in UNITS or not all(isinstance(number, (int, float)) for number in numbers):
+        if figure.unit not in UNITS or not isinstance(figure.case, dict) or not all(isinstance(number, (int, float)) for number in numbers):
             raise ValueError("a figure that is none")
         return figure
 
@@ -146,14 +148,25 @@ def new_file_beside(path):
     if os.path.exists(target) and not os.path.isfile(target):
         raise BenchError(f"{path} is no regular file")
     try:
-        with open(f"{target}.new", "w", encoding="utf-8") as file:
+        directory, name = os.path.split(target)
+        with tempfile.NamedTemporaryFile("w", dir=directory, prefix=f".{name}-", encoding="utf-8", delete=False) as file:
             try:
+                os.fchmod(file.fileno(), mode_of(target))
                 yield file, target
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(file.name)
     except OSError as error:
         raise BenchError(f"{path}: {error.strerror}") from error
+
+
+def mode_of(path):
+    """The permissions of a file, or those that it will be made with."""
+    if os.path.exists(path):
+        return stat.S_IMODE(os.stat(path).st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 def read(path):
