@@ -74,28 +74,25 @@ def start(command, **options):
     return process
 
 
-def run_command(command, **options):
-    """The status of a command. It gets SIGTERM, and time to clean up, when something ends this script meanwhile."""
+def run_command(command, is_shell=False, **options):
+    """The status of a command. It gets SIGTERM, and time to clean up, when something ends this script meanwhile.
+
+    is_shell: all that it has started gets SIGTERM then, too: a shell leaves it to itself.
+    """
     process = start(command, **options)
     try:
         return process.wait()
     except BaseException:
+        for pid in descendants(process.pid) if is_shell else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         end_gently([process])
         raise
 
 
 def run_checked(command, **options):
-    """Runs a command that has to succeed. When something ends this script meanwhile, all that it has started gets SIGTERM,
-    too: a shell leaves it to itself."""
-    process = start(command, **options)
-    try:
-        status = process.wait()
-    except BaseException:
-        for pid in descendants(process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-        end_gently([process])
-        raise
+    """Runs a command of the shell's, or one that runs others as it does, that has to succeed."""
+    status = run_command(command, is_shell=True, **options)
     if status != 0:
         raise subprocess.CalledProcessError(status, command)
 
@@ -156,10 +153,8 @@ def children_of(pid):
 
 
 def descendants(pid):
-    found = children_of(pid)
-    for child in children_of(pid):
-        found += descendants(child)
-    return found
+    children = children_of(pid)
+    return children + [one for child in children for one in descendants(child)]
 
 
 def run_script(name, main, *errors, failure=1):

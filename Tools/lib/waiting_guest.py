@@ -5,7 +5,7 @@ import select
 import subprocess
 import tempfile
 
-from bench.figures import BenchError
+from bench.failure import failure
 from script import end_process, start
 
 # Seconds that anything may take, on a busy machine.
@@ -54,11 +54,4 @@ class WaitingGuest:
             raise self._failure(f"the guest of {self.name} says {byte!r} where it should say {wanted!r}")
 
     def _failure(self, text):
-        """An error that says so, or how the process ended where it has, and what it has said then."""
-        try:
-            status = self.process.wait(1)
-        except subprocess.TimeoutExpired:
-            return BenchError(text)
-        self.errors.seek(0)
-        said = self.errors.read().decode(errors="replace").strip()
-        return BenchError(f"{self.name} ended (status {status}): {said}")
+        return failure(self.name, self.process, self.errors, text)

@@ -88,7 +88,8 @@ class Figure:
             *(value[name] for name in ("part", "name", "unit", "case", "limit", "ratios", "aims")))
         figure.values, figure.curves = value["values"], value["curves"]
         numbers = [number for values in figure.values.values() for number in values]
-        if figure.unit not in UNITS or not isinstance(figure.case, dict) or not all(isinstance(number, (int, float)) for number in numbers):
+        are_numbers = all(isinstance(number, (int, float)) for number in numbers)
+        if figure.unit not in UNITS or not isinstance(figure.case, dict) or not are_numbers:
             raise ValueError("a figure that is none")
         return figure
 

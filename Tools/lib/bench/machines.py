@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 import time
 
-from bench.figures import SWIFTLET, BenchError
+from bench.failure import failure
+from bench.figures import SWIFTLET
 from qemu_machine import MICROVM, NOTHING_MORE
 from script import end_process, start
 
@@ -111,13 +112,7 @@ class Machine:
             raise self._failure("does not greet")
 
     def _failure(self, text):
-        """An error that says so, or how the process ended where it has, and what it has said then."""
-        try:
-            status = self.process.wait(1)
-        except subprocess.TimeoutExpired:
-            return BenchError(f"{self.name} {text}")
-        said = self.process.stderr.read().decode(errors="replace").strip()
-        return BenchError(f"{self.name} ended (status {status}): {said}")
+        return failure(self.name, self.process, self.process.stderr, f"{self.name} {text}")
 
     def execute(self, command):
         """Has the machine do something that needs no arguments."""
