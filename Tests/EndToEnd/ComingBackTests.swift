@@ -24,25 +24,19 @@ import Testing
 
     /// The time from the end of a program that held 600 MiB until nothing is plugged.
     private func timeOfReturn(in guest: Guest) throws -> Duration {
+        let view = try DeviceView("vm0", ofSize: .gibibytes(2), in: guest)
         try guest.resize("vm0", to: .gibibytes(1))
         try guest.waitForTotal(.gibibytes(1), ofNode: 1)
         // A page of each block can't be moved. Were it all pages that could be, they would be until the guest has no
         // memory for a new thread of its kernel, which then ends the program.
-        try guest.begin("memory-pin 1 600M 2M &")
-        try guest.process.waitFor("pinned 300", within: .seconds(120))
+        let pinned = try PinnedMemory(of: .mebibytes(600), step: .mebibytes(2), ofNode: 1, in: guest)
         try #require(try HostMemory(pid: guest.pid).resident >= .mebibytes(600))
         try #require(try guest.monitor("qom-set vm0 requested-size 0") == "")
         // The driver gives up on what is in use.
-        var previous: UInt64?
-        let settled = try Deadline(.seconds(120)).poll(every: 8_000) { () -> UInt64? in
-            let size = try guest.memoryDevice("vm0").size
-            defer { previous = size }
-            return size == previous ? size : nil
-        }
-        try #require(try #require(settled) >= .mebibytes(500))
+        let settled = try view.waitUntilSettled(for: .seconds(8))
+        try #require(settled >= .mebibytes(500))
 
-        try guest.begin("kill %1; echo en''ded")
-        try guest.process.waitFor("ended")
+        try pinned.letGo()
         let end = ContinuousClock.now
         try guest.waitForSize(0, of: "vm0", within: .seconds(60))
         return ContinuousClock.now - end

@@ -7,11 +7,12 @@ struct PinnedMemory {
     private let guest: Guest
     private static let file = "/tmp/pinned"
 
-    /// Pins one page in each `step` bytes of memory.
-    init(of size: UInt64, step: UInt64, in guest: Guest) throws {
+    /// Pins one page in each `step` bytes of memory, of a node or of any.
+    init(of size: UInt64, step: UInt64, ofNode node: Int? = nil, in guest: Guest) throws {
         self.guest = guest
         let file = Self.file
-        try guest.run("rm -f \(file); (memory-pin any \(size) \(step) >>\(file) 2>&1 & echo $! >\(file).pid)")
+        let node = node.map { "\($0)" } ?? "any"
+        try guest.run("rm -f \(file); (memory-pin \(node) \(size) \(step) >>\(file) 2>&1 & echo $! >\(file).pid)")
         var lines: [Substring] = []
         let done = try Deadline(.seconds(120)).poll(every: 200) {
             lines = try guest.run("cat \(file)").split(separator: "\n")
